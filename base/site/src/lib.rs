@@ -1,0 +1,21 @@
+//! What is written down about a plant: zones, hosts, firewall rules, tags, controllers with their register maps,
+//! and the physical ties between tags. This is the documentation that a site would hold; nothing here runs.
+//!
+//! Everyone reads it: `net` builds the network from it, `plcs` serves its register maps, actors poll by it, the
+//! sensor turns registers into tags by it. It never says what is hostile.
+//!
+//! Reading order: [`file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`site`](mod@site).
+
+pub mod address;
+pub mod device;
+pub mod file;
+pub mod network;
+pub mod site;
+pub mod tag;
+
+pub use address::{MacAddress, Subnet};
+pub use device::{Access, Device, Encoding, RegisterEntry, Table};
+pub use file::{FileError, parse_toml};
+pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, Zone};
+pub use site::Site;
+pub use tag::{Tag, TagKind, Tie, TieLaw};

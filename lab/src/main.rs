@@ -1,0 +1,2 @@
+//! The `fieldrange` command.
+fn main() {}

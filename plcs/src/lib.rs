@@ -1,0 +1,1 @@
+//! Controllers: image, scan, logic, Modbus server.

@@ -1,0 +1,1 @@
+//! Actors and scripted traffic, benign and hostile; ground truth.

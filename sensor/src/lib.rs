@@ -1,0 +1,1 @@
+//! Passive sensor: frames to records to findings.
