@@ -5,8 +5,9 @@
 //! wall clock: every time in it is [`VirtualTime`], counted from the start of the run.
 //!
 //! Reading order: [`time`], [`clock`], [`keyed`], [`entity`], [`truth`], [`event`], [`finding`], [`call`],
-//! [`outside`], [`run`].
+//! [`outside`], [`run`]; beside them [`attack`], the pinned table of techniques.
 
+pub mod attack;
 pub mod call;
 pub mod clock;
 pub mod entity;
