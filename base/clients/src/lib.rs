@@ -1,0 +1,20 @@
+//! Modbus and historian clients, generic over stream and clock.
+//!
+//! Everything here runs on whatever streams and clock it is given: virtual ones in a lab's kernel, real sockets in a
+//! test. Nothing starts a thread, reads the wall clock, or needs a runtime; a time limit is a race against
+//! [`record::Clock`].
+//!
+//! - [`connect`]: how a client gets a stream
+//! - [`modbus`]: one Modbus/TCP connection, [`ModbusClient`]
+//! - [`session`]: a connection that is made on demand and made again after it broke, [`ModbusSession`]
+
+pub mod connect;
+pub mod error;
+pub mod modbus;
+pub mod session;
+mod watched;
+
+pub use connect::Connect;
+pub use error::ClientError;
+pub use modbus::{ModbusClient, ServerId};
+pub use session::{ModbusSession, SessionSettings};
