@@ -1,0 +1,6 @@
+//! The network as its users see it: hosts, streams, mirrors, the firewall, and the modes of the kernel.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod lab;
+mod traffic;
