@@ -1,0 +1,34 @@
+//! Plant physics: a water works that answers to its actuators and shows itself through its instruments.
+//!
+//! This crate knows no network, no controller, no thread and no wall clock. A plant file becomes a [`Plant`]; the
+//! plant moves in fixed steps; between steps somebody reads instruments and gives commands. The same file, seed
+//! and commands give the same bits on every machine: random draws are keyed, elementary functions are libm's.
+//!
+//! Reading order: [`plant`] (the outside), `file` and `design` (the plant file, read and checked), `works` (one
+//! step of the physics), [`chemistry`], `treatment`, `distribution`, `hydraulics` (the physics itself), then
+//! `instrument`, `actuator`, `guard`, [`fault`], [`harm`], [`journal`], `reference_control`.
+
+mod actuator;
+pub mod chemistry;
+mod design;
+mod distribution;
+pub mod fault;
+mod file;
+mod guard;
+pub mod harm;
+mod hydraulics;
+mod instrument;
+pub mod journal;
+pub mod plant;
+mod reference_control;
+mod treatment;
+mod works;
+
+pub use fault::{FaultError, FaultKind};
+pub use file::ActuatorUnit;
+pub use harm::{HarmCause, HarmReport, LimitCrossing};
+pub use journal::{PlantEvent, PlantEventKind};
+pub use plant::{
+    ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, Plant, SettingError,
+};
+pub use works::WaterBalance;

@@ -1,0 +1,708 @@
+//! The plant as the rest of the house sees it.
+//!
+//! # Theory of operation
+//! A plant is a bevy_ecs world that moves in steps of a fixed length. One step runs six phases, in this order:
+//!   1. control  the reference control, where it is switched on, writes commands
+//!   2. actuate  every actuator moves towards its command
+//!   3. solve    treatment and distribution, whole, in one exclusive system
+//!   4. measure  every instrument looks and sends
+//!   5. guard    alarms, switches and trips
+//!   6. account  prices and limits
+//!
+//! The executor is single-threaded and an ambiguous order is an error, so the same seed and the same commands
+//! between the same steps give the same bits.
+//!
+//! # Terms
+//! *transmitted*: what an instrument sends, with noise. *true value*: the quantity in the process. *command*: what
+//! an actuator is told; *position*: where it is.
+
+use std::sync::Arc;
+
+use bevy_ecs::prelude::{Entity, IntoScheduleConfigs, Resource, Schedule, SystemSet, World};
+use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, SingleThreadedExecutor};
+use record::{KeyedStream, VirtualTime};
+use site::FileError;
+
+use crate::actuator::{Command, Position, Travel, Tripped, move_actuators};
+use crate::design::Design;
+use crate::fault::{Ailment, FaultError, FaultKind, Stiction};
+use crate::file::ActuatorUnit;
+use crate::guard::{Alarm, Latch, Made, Switch, Trip, Watches, watch_alarms, watch_switches, watch_trips};
+use crate::harm::{Account, HarmReport, account};
+use crate::instrument::{Lagged, Looks, Noise, Transmitted, Transmitter, Truth, lag_share, measure};
+use crate::journal::{Journal, PlantEvent, PlantEventKind};
+use crate::reference_control::{ReferenceControl, control};
+use crate::works::{ActuatorEntities, WaterBalance, Works, solve_water};
+
+/// Steps done, and how long one is.
+#[derive(Resource, Clone, Copy, Debug)]
+pub(crate) struct Tick {
+    pub(crate) step: u64,
+    pub(crate) step_s: u64,
+}
+
+impl Tick {
+    pub(crate) fn now_s(self) -> f64 {
+        (self.step * self.step_s) as f64
+    }
+
+    pub(crate) fn time(self) -> VirtualTime {
+        VirtualTime::from_secs(self.step * self.step_s)
+    }
+}
+
+/// Which instrument: its place in [`Plant::instruments`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InstrumentIndex(usize);
+
+/// Which actuator: its place in [`Plant::actuators`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ActuatorIndex(usize);
+
+impl InstrumentIndex {
+    /// The place, from 0.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+impl ActuatorIndex {
+    /// The place, from 0.
+    pub const fn get(self) -> usize {
+        self.0
+    }
+}
+
+/// What is written down about an instrument.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstrumentInfo {
+    /// Its tag, `LIT-401`.
+    pub tag: String,
+    /// What it measures, in words.
+    pub description: String,
+    /// Unit of everything it sends: L/s, L/h, m, %, pH, mg/L, degC or A.
+    pub unit: String,
+    /// Lower end of its span; it never sends less.
+    pub low: f64,
+    /// Upper end of its span; it never sends more.
+    pub high: f64,
+    /// Standard deviation of its noise.
+    pub noise_sigma: f64,
+    /// Time constant of its lag, s.
+    pub lag_s: f64,
+    /// Smallest difference that it sends.
+    pub resolution: f64,
+}
+
+/// What is written down about an actuator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActuatorInfo {
+    /// Its tag, `P-201`.
+    pub tag: String,
+    /// What it is, in words.
+    pub description: String,
+    /// What its command means.
+    pub unit: ActuatorUnit,
+    /// Time for its full travel, s.
+    pub stroke_s: f64,
+}
+
+/// An alarm that is in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ActiveAlarm {
+    /// Tag of the alarm or switch.
+    pub tag: String,
+    /// Tag of the instrument; the switch's own for a switch.
+    pub instrument: String,
+    /// 1 (at once) to 3.
+    pub priority: u8,
+    /// In words.
+    pub message: String,
+}
+
+/// A fault that the plant file lists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultInfo {
+    /// Its kind.
+    pub kind: FaultKind,
+    /// What it strikes.
+    pub tag: String,
+    /// In words.
+    pub summary: String,
+}
+
+/// Why a setting was refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SettingError {
+    /// Nothing of this name can be set.
+    #[error("{tag:?} is neither a setpoint nor an actuator of this plant; there are {}", known.join(", "))]
+    Unknown {
+        /// Tag asked for.
+        tag: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The value is not a finite number.
+    #[error("{tag} cannot be set to {value}")]
+    NotFinite {
+        /// Tag asked for.
+        tag: String,
+        /// What was given.
+        value: f64,
+    },
+}
+
+#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    Control,
+    Actuate,
+    Solve,
+    Measure,
+    Guard,
+    Account,
+}
+
+/// A running plant.
+pub struct Plant {
+    world: World,
+    schedule: Schedule,
+    design: Arc<Design>,
+    instruments: Vec<InstrumentInfo>,
+    actuators: Vec<ActuatorInfo>,
+    instrument_entities: Vec<Entity>,
+    actuator_entities: Vec<Entity>,
+    switch_entities: Vec<Entity>,
+    alarm_entities: Vec<Entity>,
+    trip_entities: Vec<Entity>,
+    columns: Vec<String>,
+}
+
+/// Plants that come with the program.
+const PLANTS: [(&str, &str, &str); 1] =
+    [("water", "sim/plants/water.toml", include_str!("../plants/water.toml"))];
+
+impl std::fmt::Debug for Plant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plant")
+            .field("name", &self.design.name)
+            .field("time", &self.time())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plant {
+    /// Reads a plant file and stands the plant up at its initial state. `file_name` is for messages.
+    pub fn load(file_name: &str, toml_text: &str, seed: u64) -> Result<Self, FileError> {
+        let design = Arc::new(Design::read(file_name, toml_text)?);
+        Ok(Self::build(design, seed))
+    }
+
+    /// A plant that comes with the program.
+    pub fn named(name: &str, seed: u64) -> Result<Self, FileError> {
+        match PLANTS.iter().find(|(known, _, _)| *known == name) {
+            Some((_, file_name, text)) => Self::load(file_name, text, seed),
+            None => Err(FileError {
+                file: format!("sim/plants/{name}.toml"),
+                line: 0,
+                problem: format!("there is no plant {name:?}"),
+                fix: format!("name one of {}", Self::names().join(", ")),
+            }),
+        }
+    }
+
+    /// Names of the plants that come with the program.
+    pub fn names() -> Vec<&'static str> {
+        PLANTS.iter().map(|(name, _, _)| *name).collect()
+    }
+
+    /// Name of the plant.
+    pub fn name(&self) -> &str {
+        &self.design.name
+    }
+
+    /// What the plant is, in words.
+    pub fn title(&self) -> &str {
+        &self.design.title
+    }
+
+    /// Does one step. Commands given before it act in it.
+    pub fn step(&mut self) {
+        let mut tick = self.world.resource_mut::<Tick>();
+        tick.step += 1;
+        let now = tick.time();
+        self.world.resource_mut::<Journal>().now = now;
+        self.schedule.run(&mut self.world);
+    }
+
+    /// Length of a step, s.
+    pub fn step_seconds(&self) -> u64 {
+        self.design.step_s
+    }
+
+    /// Time at the end of the last step; the start of the run before the first.
+    pub fn time(&self) -> VirtualTime {
+        self.world.resource::<Tick>().time()
+    }
+
+    /// All instruments, in the order of the plant file.
+    pub fn instruments(&self) -> &[InstrumentInfo] {
+        &self.instruments
+    }
+
+    /// The instrument of this tag.
+    pub fn instrument_index(&self, tag: &str) -> Option<InstrumentIndex> {
+        self.instruments.iter().position(|instrument| instrument.tag == tag).map(InstrumentIndex)
+    }
+
+    /// What an instrument sends now, in its unit, within its span.
+    pub fn read(&self, instrument: InstrumentIndex) -> f64 {
+        self.world.get::<Transmitted>(self.instrument_entities[instrument.0]).map_or(f64::NAN, |sent| sent.0)
+    }
+
+    /// The quantity in the process that an instrument is about, in the instrument's unit, beyond its span if need be.
+    /// For the mixer's analysers this is the mixer itself, not the sample that has arrived.
+    pub fn true_value(&self, instrument: InstrumentIndex) -> f64 {
+        self.world.get::<Truth>(self.instrument_entities[instrument.0]).map_or(f64::NAN, |truth| truth.0)
+    }
+
+    /// All actuators, in the order of the plant file.
+    pub fn actuators(&self) -> &[ActuatorInfo] {
+        &self.actuators
+    }
+
+    /// The actuator of this tag.
+    pub fn actuator_index(&self, tag: &str) -> Option<ActuatorIndex> {
+        self.actuators.iter().position(|actuator| actuator.tag == tag).map(ActuatorIndex)
+    }
+
+    /// Tells an actuator where to go. Brought into its travel; NaN is off.
+    pub fn command(&mut self, actuator: ActuatorIndex, value: f64) {
+        let accepted = self.actuators[actuator.0].unit.accept(value);
+        if let Some(mut command) = self.world.get_mut::<Command>(self.actuator_entities[actuator.0]) {
+            command.0 = accepted;
+        }
+    }
+
+    /// Where an actuator is.
+    pub fn position(&self, actuator: ActuatorIndex) -> f64 {
+        self.world.get::<Position>(self.actuator_entities[actuator.0]).map_or(f64::NAN, |position| position.0)
+    }
+
+    /// Whether a hard-wired switch is made; none where there is no switch of this tag.
+    pub fn switch(&self, tag: &str) -> Option<bool> {
+        let index = self.design.switches.iter().position(|switch| switch.tag == tag)?;
+        self.world.get::<Made>(self.switch_entities[index]).map(|made| made.0)
+    }
+
+    /// Tags of the hard-wired switches.
+    pub fn switches(&self) -> impl Iterator<Item = &str> {
+        self.design.switches.iter().map(|switch| switch.tag.as_str())
+    }
+
+    /// Arms or disarms a hard-wired trip; false where there is none of this tag.
+    pub fn arm_trip(&mut self, tag: &str, armed: bool) -> bool {
+        let Some(index) = self.design.trips.iter().position(|trip| trip.tag == tag) else { return false };
+        match self.world.get_mut::<Trip>(self.trip_entities[index]) {
+            Some(mut trip) => {
+                trip.enabled = armed;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Faults that can be started.
+    pub fn faults(&self) -> Vec<FaultInfo> {
+        let info = |fault: &crate::design::FaultDesign| FaultInfo {
+            kind: fault.kind,
+            tag: fault.tag.clone(),
+            summary: fault.summary.clone(),
+        };
+        self.design.faults.iter().map(info).collect()
+    }
+
+    /// Starts a fault that the plant file lists. Parameters not given have the file's values.
+    pub fn start_fault(&mut self, kind: &str, tag: &str, params: &[(&str, f64)]) -> Result<(), FaultError> {
+        let design = Arc::clone(&self.design);
+        let fault = find_fault(&design, kind, tag)?;
+        let names = fault.kind.parameters();
+        let mut values = fault.defaults.clone();
+        for (parameter, value) in params {
+            let Some(place) = names.iter().position(|name| name == parameter) else {
+                return Err(FaultError::Parameter {
+                    kind: kind.to_owned(),
+                    parameter: (*parameter).to_owned(),
+                    known: names.iter().map(|name| (*name).to_owned()).collect(),
+                });
+            };
+            if !value.is_finite() {
+                return Err(FaultError::NotFinite {
+                    kind: kind.to_owned(),
+                    parameter: (*parameter).to_owned(),
+                    value: *value,
+                });
+            }
+            values[place] = *value;
+        }
+        let since_s = self.world.resource::<Tick>().now_s();
+        match (fault.kind, values.as_slice()) {
+            (FaultKind::StickingValve, [stiction]) => self.set_stiction(tag, Some(stiction.abs())),
+            (FaultKind::DriftingTransmitter, [rate_per_h, limit]) => {
+                let rate_per_s = rate_per_h / 3600.0;
+                self.set_ailment(tag, Ailment::Drift { since_s, rate_per_s, limit: *limit });
+            }
+            (FaultKind::FailingProbe, [offset, ramp_s, noise_sigma]) => {
+                let (offset, ramp_s, noise_sigma) = (*offset, *ramp_s, noise_sigma.abs());
+                self.set_ailment(tag, Ailment::Failing { since_s, offset, ramp_s, noise_sigma });
+            }
+            // One value for each parameter: the file check and the search above see to it.
+            _ => {}
+        }
+        self.report_fault(PlantEventKind::FaultStarted, tag, &fault.summary);
+        Ok(())
+    }
+
+    /// Ends a fault.
+    pub fn clear_fault(&mut self, kind: &str, tag: &str) -> Result<(), FaultError> {
+        let design = Arc::clone(&self.design);
+        let fault = find_fault(&design, kind, tag)?;
+        if fault.kind.strikes_actuators() {
+            self.set_stiction(tag, None);
+        } else {
+            self.set_ailment(tag, Ailment::None);
+        }
+        self.report_fault(PlantEventKind::FaultCleared, tag, &fault.summary);
+        Ok(())
+    }
+
+    /// What the run has cost so far, by cause, and when each limit was first crossed.
+    pub fn harm(&self) -> HarmReport {
+        self.world.resource::<Account>().report()
+    }
+
+    /// Everything that was reported since the last call, in order.
+    pub fn drain_events(&mut self) -> Vec<PlantEvent> {
+        std::mem::take(&mut self.world.resource_mut::<Journal>().events)
+    }
+
+    /// Alarms and switches that are in now, most urgent first.
+    pub fn active_alarms(&self) -> Vec<ActiveAlarm> {
+        let mut active = Vec::new();
+        for (entity, design) in self.alarm_entities.iter().zip(&self.design.alarms) {
+            if self.world.get::<Latch>(*entity).is_some_and(|latch| latch.is_in) {
+                active.push(ActiveAlarm {
+                    tag: design.tag.clone(),
+                    instrument: self.instruments[design.instrument].tag.clone(),
+                    priority: design.priority,
+                    message: design.message.clone(),
+                });
+            }
+        }
+        for (entity, design) in self.switch_entities.iter().zip(&self.design.switches) {
+            if self.world.get::<Made>(*entity).is_some_and(|made| made.0) {
+                active.push(ActiveAlarm {
+                    tag: design.tag.clone(),
+                    instrument: design.tag.clone(),
+                    priority: design.priority,
+                    message: design.message.clone(),
+                });
+            }
+        }
+        active.sort_by_key(|alarm| alarm.priority);
+        active
+    }
+
+    /// Switches the stand-in for the controllers on or off. Off at first; a lab leaves it off.
+    pub fn set_reference_control(&mut self, on: bool) {
+        self.world.resource_mut::<ReferenceControl>().switch(on);
+    }
+
+    /// Setpoints of the reference control with their present values.
+    pub fn setpoints(&self) -> Vec<(String, f64)> {
+        self.world.resource::<ReferenceControl>().setpoints().to_vec()
+    }
+
+    /// Changes a setpoint of the reference control (`NAOH.SP`), or takes an actuator (`P-301`) into manual at a value.
+    pub fn set_setpoint(&mut self, tag: &str, value: f64) -> Result<(), SettingError> {
+        if !value.is_finite() {
+            return Err(SettingError::NotFinite { tag: tag.to_owned(), value });
+        }
+        let mut reference = self.world.resource_mut::<ReferenceControl>();
+        if reference.set(tag, value) {
+            return Ok(());
+        }
+        let Some(actuator) = self.actuator_index(tag) else {
+            let setpoints = self.setpoints().into_iter().map(|(name, _)| name);
+            let actuators = self.actuators.iter().map(|actuator| actuator.tag.clone());
+            return Err(SettingError::Unknown {
+                tag: tag.to_owned(),
+                known: setpoints.chain(actuators).collect(),
+            });
+        };
+        self.world.resource_mut::<ReferenceControl>().take_over(actuator.0);
+        self.command(actuator, value);
+        Ok(())
+    }
+
+    /// Starts the demand patterns at this many seconds into them. To be called before the first step.
+    pub fn start_patterns_at(&mut self, offset_s: u64) {
+        let now_s = self.world.resource::<Tick>().step * self.design.step_s;
+        let mut works = self.world.resource_mut::<Works>();
+        works.pattern_offset_s = offset_s;
+        works.settle(now_s);
+        self.settle_instruments();
+    }
+
+    /// Holds the head of the clearwell's outlet, m, instead of letting it follow the level: for comparison with a
+    /// network model that has a reservoir there.
+    pub fn hold_suction_head(&mut self, head_m: Option<f64>) {
+        let now_s = self.world.resource::<Tick>().step * self.design.step_s;
+        let mut works = self.world.resource_mut::<Works>();
+        works.held_suction_head_m = head_m;
+        works.settle(now_s);
+        self.settle_instruments();
+    }
+
+    /// Water that came, went and stayed since the start.
+    pub fn water_balance(&self) -> WaterBalance {
+        self.world.resource::<Works>().balance
+    }
+
+    /// Network solutions since the start that missed their tolerance. None is the rule.
+    pub fn unconverged_solutions(&self) -> u64 {
+        self.world.resource::<Works>().distribution.unconverged
+    }
+
+    /// Whether demands follow pressure at present, because a tank has run empty.
+    pub fn is_pressure_driven(&self) -> bool {
+        self.world.resource::<Works>().distribution.pressure_driven
+    }
+
+    /// Names of the values of [`Plant::row`]: for each instrument `TAG` as sent and `TAG.true`; for each actuator
+    /// `TAG.cmd` and `TAG.pos`; switches; overflow and unserved demand in L/s; money lost.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The present values of [`Plant::columns`], in that order, written over `row`.
+    pub fn row(&self, row: &mut Vec<f64>) {
+        row.clear();
+        for index in 0..self.instruments.len() {
+            row.push(self.read(InstrumentIndex(index)));
+            row.push(self.true_value(InstrumentIndex(index)));
+        }
+        for (index, entity) in self.actuator_entities.iter().enumerate() {
+            row.push(self.world.get::<Command>(*entity).map_or(f64::NAN, |command| command.0));
+            row.push(self.position(ActuatorIndex(index)));
+        }
+        for entity in &self.switch_entities {
+            row.push(self.world.get::<Made>(*entity).map_or(f64::NAN, |made| f64::from(u8::from(made.0))));
+        }
+        let works = self.world.resource::<Works>();
+        let per_step = 1e3 / self.design.step_s as f64;
+        row.push(works.moved.overflow_m3 * per_step);
+        row.push(works.treated.overflow_m3 * per_step);
+        row.push((works.moved.wanted_m3 - works.moved.delivered_m3) * per_step);
+        row.push(self.world.resource::<Account>().total());
+    }
+
+    /// One value of [`Plant::row`] by its column.
+    pub fn state(&self, column: &str) -> Option<f64> {
+        let index = self.columns.iter().position(|name| name == column)?;
+        let mut row = Vec::new();
+        self.row(&mut row);
+        row.get(index).copied()
+    }
+
+    fn build(design: Arc<Design>, seed: u64) -> Self {
+        let mut world = World::new();
+        let actuator_entities = spawn_actuators(&mut world, &design);
+        let works = Works::new(Arc::clone(&design));
+        let instrument_entities = spawn_instruments(&mut world, &design, &works, seed);
+        let (alarm_entities, trip_entities) =
+            spawn_guards(&mut world, &design, &instrument_entities, &actuator_entities);
+        let switch_entities = design
+            .switches
+            .iter()
+            .map(|switch| world.spawn((Switch(switch.clone()), Made::default())).id())
+            .collect();
+        world.insert_resource(Tick { step: 0, step_s: design.step_s });
+        world.insert_resource(Journal::default());
+        world.insert_resource(ActuatorEntities(actuator_entities.clone()));
+        world.insert_resource(ReferenceControl::new(Arc::clone(&design)));
+        world.insert_resource(Account::new(Arc::clone(&design)));
+        world.insert_resource(works);
+        let mut plant = Self {
+            schedule: schedule(),
+            instruments: instrument_infos(&design),
+            actuators: actuator_infos(&design),
+            columns: columns(&design),
+            world,
+            design,
+            instrument_entities,
+            actuator_entities,
+            switch_entities,
+            alarm_entities,
+            trip_entities,
+        };
+        plant.settle_instruments();
+        plant
+    }
+
+    /// Lets every instrument stand at its value, as after a long time without change.
+    fn settle_instruments(&mut self) {
+        for (entity, design) in self.instrument_entities.iter().zip(&self.design.instruments) {
+            let works = self.world.resource::<Works>();
+            let (truth, probed) = (works.value(design.measures), works.value_at_probe(design.measures));
+            let mut entity = self.world.entity_mut(*entity);
+            entity.insert((Truth(truth), Lagged(probed), Transmitted(probed.clamp(design.low, design.high))));
+        }
+    }
+
+    fn set_stiction(&mut self, tag: &str, stiction: Option<f64>) {
+        let Some(ActuatorIndex(index)) = self.actuator_index(tag) else { return };
+        self.world.entity_mut(self.actuator_entities[index]).insert(Stiction(stiction));
+    }
+
+    fn set_ailment(&mut self, tag: &str, ailment: Ailment) {
+        let Some(InstrumentIndex(index)) = self.instrument_index(tag) else { return };
+        self.world.entity_mut(self.instrument_entities[index]).insert(ailment);
+    }
+
+    fn report_fault(&mut self, kind: PlantEventKind, tag: &str, summary: &str) {
+        let now = self.time();
+        let mut journal = self.world.resource_mut::<Journal>();
+        journal.now = now;
+        journal.report(kind, tag, tag, 0.0, summary, 0);
+    }
+}
+
+fn find_fault<'d>(
+    design: &'d Design,
+    kind: &str,
+    tag: &str,
+) -> Result<&'d crate::design::FaultDesign, FaultError> {
+    let found = design.faults.iter().find(|fault| fault.kind.name() == kind && fault.tag == tag);
+    found.ok_or_else(|| FaultError::Unknown {
+        kind: kind.to_owned(),
+        tag: tag.to_owned(),
+        known: design.faults.iter().map(|fault| format!("{} on {}", fault.kind.name(), fault.tag)).collect(),
+    })
+}
+
+fn schedule() -> Schedule {
+    let mut schedule = Schedule::default();
+    schedule.set_executor(SingleThreadedExecutor::new());
+    schedule.set_build_settings(ScheduleBuildSettings {
+        ambiguity_detection: LogLevel::Error,
+        ..ScheduleBuildSettings::default()
+    });
+    schedule.configure_sets(
+        (Phase::Control, Phase::Actuate, Phase::Solve, Phase::Measure, Phase::Guard, Phase::Account).chain(),
+    );
+    schedule.add_systems((
+        control.in_set(Phase::Control),
+        move_actuators.in_set(Phase::Actuate),
+        solve_water.in_set(Phase::Solve),
+        measure.in_set(Phase::Measure),
+        (watch_alarms, watch_switches, watch_trips).chain().in_set(Phase::Guard),
+        account.in_set(Phase::Account),
+    ));
+    schedule
+}
+
+fn spawn_actuators(world: &mut World, design: &Design) -> Vec<Entity> {
+    let spawn = |actuator: &crate::design::ActuatorDesign| {
+        let travel = Travel { full: actuator.unit.full(), stroke_s: actuator.stroke_s };
+        let (command, position) = (Command(actuator.initial), Position(actuator.initial));
+        world.spawn((travel, command, position, Tripped::default(), Stiction::default())).id()
+    };
+    design.actuators.iter().map(spawn).collect()
+}
+
+fn spawn_instruments(world: &mut World, design: &Design, works: &Works, seed: u64) -> Vec<Entity> {
+    let spawn = |instrument: &crate::design::InstrumentDesign| {
+        let value = works.value_at_probe(instrument.measures);
+        let transmitter = Transmitter {
+            low: instrument.low,
+            high: instrument.high,
+            noise_sigma: instrument.noise_sigma,
+            share: lag_share(instrument.lag_s, design.step_s as f64),
+            resolution: instrument.resolution,
+        };
+        let noise = Noise {
+            everyday: KeyedStream::new(seed, &instrument.tag, "noise"),
+            failing: KeyedStream::new(seed, &instrument.tag, "failing"),
+        };
+        let values = (Truth(value), Lagged(value), Transmitted(value));
+        world.spawn((Looks(instrument.measures), transmitter, noise, Ailment::default(), values)).id()
+    };
+    design.instruments.iter().map(spawn).collect()
+}
+
+fn spawn_guards(
+    world: &mut World,
+    design: &Design,
+    instruments: &[Entity],
+    actuators: &[Entity],
+) -> (Vec<Entity>, Vec<Entity>) {
+    let watches = |instrument: usize| Watches {
+        instrument: instruments[instrument],
+        tag: design.instruments[instrument].tag.clone(),
+    };
+    let alarms = design
+        .alarms
+        .iter()
+        .map(|alarm| world.spawn((Alarm(alarm.clone()), watches(alarm.instrument), Latch::default())).id())
+        .collect();
+    let trips = design
+        .trips
+        .iter()
+        .map(|trip| {
+            let stops = trip.stops.iter().map(|actuator| actuators[*actuator]).collect();
+            let component = Trip { design: trip.clone(), stops, enabled: trip.enabled };
+            world.spawn((component, watches(trip.instrument), Latch::default())).id()
+        })
+        .collect();
+    (alarms, trips)
+}
+
+fn instrument_infos(design: &Design) -> Vec<InstrumentInfo> {
+    let info = |instrument: &crate::design::InstrumentDesign| InstrumentInfo {
+        tag: instrument.tag.clone(),
+        description: instrument.description.clone(),
+        unit: instrument.unit.clone(),
+        low: instrument.low,
+        high: instrument.high,
+        noise_sigma: instrument.noise_sigma,
+        lag_s: instrument.lag_s,
+        resolution: instrument.resolution,
+    };
+    design.instruments.iter().map(info).collect()
+}
+
+fn actuator_infos(design: &Design) -> Vec<ActuatorInfo> {
+    let info = |actuator: &crate::design::ActuatorDesign| ActuatorInfo {
+        tag: actuator.tag.clone(),
+        description: actuator.description.clone(),
+        unit: actuator.unit,
+        stroke_s: actuator.stroke_s,
+    };
+    design.actuators.iter().map(info).collect()
+}
+
+fn columns(design: &Design) -> Vec<String> {
+    let mut columns = Vec::new();
+    for instrument in &design.instruments {
+        columns.extend([instrument.tag.clone(), format!("{}.true", instrument.tag)]);
+    }
+    for actuator in &design.actuators {
+        columns.extend([format!("{}.cmd", actuator.tag), format!("{}.pos", actuator.tag)]);
+    }
+    columns.extend(design.switches.iter().map(|switch| switch.tag.clone()));
+    columns.extend(
+        ["TANK.overflow_l_s", "CLEARWELL.overflow_l_s", "DEMAND.unserved_l_s", "HARM.money"]
+            .map(str::to_owned),
+    );
+    columns
+}
