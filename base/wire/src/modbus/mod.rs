@@ -22,8 +22,8 @@
 //!   the structure of the remainder of a complex request, such as that the implied length is incorrect" as the
 //!   meaning of ILLEGAL DATA VALUE.
 //! - *Function codes 0 and 128 to 255 in a request*: exception 1, in an answer whose function code has its high bit set.
-//! - *Unknown sub-function of Diagnostics, and another encapsulated interface than 14*: exception 1 (figures 18 and
-//!   29 of the specification). *An unknown read-device-id code*: exception 3.
+//! - *Unknown sub-function of Diagnostics, and another encapsulated interface than 14*: exception 1 (figure 18, and
+//!   section 6.19). *An unknown read-device-id code*: exception 3.
 //! - *Reference type other than 6 in a file record*: exception 2 (figures 24 and 25).
 //!
 //! # Terms

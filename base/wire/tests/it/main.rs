@@ -1,0 +1,15 @@
+//! Modbus as the specification prints it, as other programs send it, and as nobody should.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+mod captures;
+mod refusals;
+mod round_trip;
+mod specification;
+mod tools;
+
+/// Octets from hexadecimal text; blanks are ignored.
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().filter_map(|digit| digit.to_digit(16)).collect();
+    digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+}
