@@ -25,6 +25,7 @@ use crate::executor::{Executor, Spawner};
 use crate::firewall::FirewallEvent;
 use crate::host::Host;
 use crate::link::LinkProperties;
+use crate::live::Live;
 use crate::network::{Mirrors, NetError};
 use crate::queue::Event;
 use crate::world::Shared;
@@ -108,6 +109,7 @@ pub struct Kernel {
     pub(crate) executor: Executor,
     pub(crate) mirrors: Rc<RefCell<Mirrors>>,
     pub(crate) firewall_consumers: Vec<FirewallConsumer>,
+    pub(crate) live: Live,
     pub(crate) delivered: u64,
     pub(crate) failure: Option<KernelError>,
 }
@@ -130,6 +132,7 @@ impl Kernel {
             executor: Executor::default(),
             mirrors: Rc::default(),
             firewall_consumers: Vec::new(),
+            live: Live::default(),
             delivered: 0,
             failure: None,
         }

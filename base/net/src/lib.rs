@@ -19,10 +19,12 @@ mod conn;
 mod executor;
 pub mod firewall;
 pub mod flow;
+pub mod forward;
 pub mod host;
 pub mod kernel;
 pub mod ledger;
 pub mod link;
+pub mod live;
 mod neighbour;
 pub mod network;
 mod packet;
@@ -31,6 +33,7 @@ mod queue;
 mod slab;
 pub mod stream;
 mod switch;
+mod uplink;
 mod world;
 
 pub use clock::{KernelClock, Sleep};
@@ -40,10 +43,12 @@ pub use firewall::{
     FirewallEvent, FirewallEventKind, FirewallHandle, ListedRule, SessionInfo, SessionSelector,
 };
 pub use flow::{FlowKey, FlowProtocol};
+pub use forward::{Forward, ForwardError, Forwards};
 pub use host::{Host, ProbeResult, ProbeStyle};
 pub use kernel::{Kernel, KernelConfig, KernelError};
 pub use ledger::{FrameLedger, Selector};
 pub use link::LinkProperties;
+pub use live::{ActionHandler, InputConsumer, LiveControl, LiveEnd, Pace, PaceError};
 pub use network::{MirrorConsumer, NetError, Network, build};
 pub use pcapng::PcapngWriter;
 pub use stream::{Listener, VirtualStream};

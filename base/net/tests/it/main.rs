@@ -2,5 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod confinement;
+mod endings;
+mod firewall;
 mod lab;
+mod live;
+mod neighbours;
+mod scans;
 mod traffic;
+mod tshark;
