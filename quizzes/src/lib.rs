@@ -1,1 +1,17 @@
-//! Questions, scoring and reports.
+//! What a person learns from a run: whether they saw it, how sure they could be, and why every point is as it is.
+//!
+//! Everything here is a function of a sealed record and of what a person handed in. Nothing is typed in by hand:
+//! scores come from ground truth, answers to questions from expressions over the record. No clock, no network, no
+//! random draw that is not keyed.
+//!
+//! Reading order: [`names`] (what people write, as canonical entities), [`calls`] (reading and checking calls),
+//! [`mod@score`] (detection, the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
+//! that keep a scenario fair), [`bank`] (questions), [`debrief`] (the first shift's last page).
+
+pub mod calls;
+pub mod names;
+pub mod score;
+
+pub use calls::read_calls;
+pub use names::{EntityNames, UnknownEntity};
+pub use score::{Form, Score, ScoreInput, false_call_weight, score};

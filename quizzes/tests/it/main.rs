@@ -1,0 +1,5 @@
+//! Integration tests of `quizzes`, one binary.
+
+mod fixtures;
+mod score;
+mod score_properties;
