@@ -7,11 +7,13 @@
 //! - [`connect`]: how a client gets a stream
 //! - [`modbus`]: one Modbus/TCP connection, [`ModbusClient`]
 //! - [`session`]: a connection that is made on demand and made again after it broke, [`ModbusSession`]
+//! - [`tds`]: the protocol between historians, both ends
 
 pub mod connect;
 pub mod error;
 pub mod modbus;
 pub mod session;
+pub mod tds;
 mod watched;
 
 pub use connect::Connect;
