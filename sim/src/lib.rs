@@ -4,11 +4,12 @@
 //! plant moves in fixed steps; between steps somebody reads instruments and gives commands. The same file, seed
 //! and commands give the same bits on every machine: random draws are keyed, elementary functions are libm's.
 //!
-//! Reading order: [`plant`] (the outside), `file` and `design` (the plant file, read and checked), `works` (one
+//! Reading order: [`plant`] and [`catalogue`] (the outside), `file` and `design` (the plant file, read and checked), `works` (one
 //! step of the physics), [`chemistry`], `treatment`, `distribution`, `hydraulics` (the physics itself), then
 //! `instrument`, `actuator`, `guard`, [`fault`], [`harm`], [`journal`], `reference_control`.
 
 mod actuator;
+pub mod catalogue;
 pub mod chemistry;
 mod design;
 mod distribution;
@@ -24,11 +25,12 @@ mod reference_control;
 mod treatment;
 mod works;
 
+pub use catalogue::{
+    ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, SettingError,
+};
 pub use fault::{FaultError, FaultKind};
 pub use file::ActuatorUnit;
 pub use harm::{HarmCause, HarmReport, LimitCrossing};
 pub use journal::{PlantEvent, PlantEventKind};
-pub use plant::{
-    ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, Plant, SettingError,
-};
+pub use plant::Plant;
 pub use works::WaterBalance;

@@ -18,21 +18,24 @@
 
 use std::sync::Arc;
 
-use bevy_ecs::prelude::{Entity, IntoScheduleConfigs, Resource, Schedule, SystemSet, World};
-use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, SingleThreadedExecutor};
-use record::{KeyedStream, VirtualTime};
+use bevy_ecs::prelude::{Entity, Resource, Schedule, World};
+use record::VirtualTime;
 use site::FileError;
 
-use crate::actuator::{Command, Position, Travel, Tripped, move_actuators};
-use crate::design::Design;
+use crate::actuator::{Command, Position};
+use crate::catalogue::{
+    ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, SettingError,
+};
+use crate::design::{Design, FaultDesign};
 use crate::fault::{Ailment, FaultError, FaultKind, Stiction};
-use crate::file::ActuatorUnit;
-use crate::guard::{Alarm, Latch, Made, Switch, Trip, Watches, watch_alarms, watch_switches, watch_trips};
-use crate::harm::{Account, HarmReport, account};
-use crate::instrument::{Lagged, Looks, Noise, Transmitted, Transmitter, Truth, lag_share, measure};
+use crate::guard::{Latch, Made, Switch, Trip};
+use crate::harm::{Account, HarmReport};
+use crate::instrument::{Lagged, Transmitted, Truth};
 use crate::journal::{Journal, PlantEvent, PlantEventKind};
-use crate::reference_control::{ReferenceControl, control};
-use crate::works::{ActuatorEntities, WaterBalance, Works, solve_water};
+use crate::reference_control::ReferenceControl;
+use crate::works::{ActuatorEntities, WaterBalance, Works};
+
+mod build;
 
 /// Steps done, and how long one is.
 #[derive(Resource, Clone, Copy, Debug)]
@@ -49,117 +52,6 @@ impl Tick {
     pub(crate) fn time(self) -> VirtualTime {
         VirtualTime::from_secs(self.step * self.step_s)
     }
-}
-
-/// Which instrument: its place in [`Plant::instruments`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct InstrumentIndex(usize);
-
-/// Which actuator: its place in [`Plant::actuators`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ActuatorIndex(usize);
-
-impl InstrumentIndex {
-    /// The place, from 0.
-    pub const fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl ActuatorIndex {
-    /// The place, from 0.
-    pub const fn get(self) -> usize {
-        self.0
-    }
-}
-
-/// What is written down about an instrument.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InstrumentInfo {
-    /// Its tag, `LIT-401`.
-    pub tag: String,
-    /// What it measures, in words.
-    pub description: String,
-    /// Unit of everything it sends: L/s, L/h, m, %, pH, mg/L, degC or A.
-    pub unit: String,
-    /// Lower end of its span; it never sends less.
-    pub low: f64,
-    /// Upper end of its span; it never sends more.
-    pub high: f64,
-    /// Standard deviation of its noise.
-    pub noise_sigma: f64,
-    /// Time constant of its lag, s.
-    pub lag_s: f64,
-    /// Smallest difference that it sends.
-    pub resolution: f64,
-}
-
-/// What is written down about an actuator.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActuatorInfo {
-    /// Its tag, `P-201`.
-    pub tag: String,
-    /// What it is, in words.
-    pub description: String,
-    /// What its command means.
-    pub unit: ActuatorUnit,
-    /// Time for its full travel, s.
-    pub stroke_s: f64,
-}
-
-/// An alarm that is in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ActiveAlarm {
-    /// Tag of the alarm or switch.
-    pub tag: String,
-    /// Tag of the instrument; the switch's own for a switch.
-    pub instrument: String,
-    /// 1 (at once) to 3.
-    pub priority: u8,
-    /// In words.
-    pub message: String,
-}
-
-/// A fault that the plant file lists.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FaultInfo {
-    /// Its kind.
-    pub kind: FaultKind,
-    /// What it strikes.
-    pub tag: String,
-    /// In words.
-    pub summary: String,
-}
-
-/// Why a setting was refused.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SettingError {
-    /// Nothing of this name can be set.
-    #[error("{tag:?} is neither a setpoint nor an actuator of this plant; there are {}", known.join(", "))]
-    Unknown {
-        /// Tag asked for.
-        tag: String,
-        /// What there is.
-        known: Vec<String>,
-    },
-    /// The value is not a finite number.
-    #[error("{tag} cannot be set to {value}")]
-    NotFinite {
-        /// Tag asked for.
-        tag: String,
-        /// What was given.
-        value: f64,
-    },
-}
-
-#[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Phase {
-    Control,
-    Actuate,
-    Solve,
-    Measure,
-    Guard,
-    Account,
 }
 
 /// A running plant.
@@ -283,6 +175,11 @@ impl Plant {
         }
     }
 
+    /// What an actuator was last told.
+    pub fn commanded(&self, actuator: ActuatorIndex) -> f64 {
+        self.world.get::<Command>(self.actuator_entities[actuator.0]).map_or(f64::NAN, |command| command.0)
+    }
+
     /// Where an actuator is.
     pub fn position(&self, actuator: ActuatorIndex) -> f64 {
         self.world.get::<Position>(self.actuator_entities[actuator.0]).map_or(f64::NAN, |position| position.0)
@@ -313,7 +210,7 @@ impl Plant {
 
     /// Faults that can be started.
     pub fn faults(&self) -> Vec<FaultInfo> {
-        let info = |fault: &crate::design::FaultDesign| FaultInfo {
+        let info = |fault: &FaultDesign| FaultInfo {
             kind: fault.kind,
             tag: fault.tag.clone(),
             summary: fault.summary.clone(),
@@ -516,11 +413,11 @@ impl Plant {
 
     fn build(design: Arc<Design>, seed: u64) -> Self {
         let mut world = World::new();
-        let actuator_entities = spawn_actuators(&mut world, &design);
+        let actuator_entities = build::spawn_actuators(&mut world, &design);
         let works = Works::new(Arc::clone(&design));
-        let instrument_entities = spawn_instruments(&mut world, &design, &works, seed);
+        let instrument_entities = build::spawn_instruments(&mut world, &design, &works, seed);
         let (alarm_entities, trip_entities) =
-            spawn_guards(&mut world, &design, &instrument_entities, &actuator_entities);
+            build::spawn_guards(&mut world, &design, &instrument_entities, &actuator_entities);
         let switch_entities = design
             .switches
             .iter()
@@ -533,10 +430,10 @@ impl Plant {
         world.insert_resource(Account::new(Arc::clone(&design)));
         world.insert_resource(works);
         let mut plant = Self {
-            schedule: schedule(),
-            instruments: instrument_infos(&design),
-            actuators: actuator_infos(&design),
-            columns: columns(&design),
+            schedule: build::schedule(),
+            instruments: build::instrument_infos(&design),
+            actuators: build::actuator_infos(&design),
+            columns: build::columns(&design),
             world,
             design,
             instrument_entities,
@@ -577,132 +474,11 @@ impl Plant {
     }
 }
 
-fn find_fault<'d>(
-    design: &'d Design,
-    kind: &str,
-    tag: &str,
-) -> Result<&'d crate::design::FaultDesign, FaultError> {
+fn find_fault<'d>(design: &'d Design, kind: &str, tag: &str) -> Result<&'d FaultDesign, FaultError> {
     let found = design.faults.iter().find(|fault| fault.kind.name() == kind && fault.tag == tag);
     found.ok_or_else(|| FaultError::Unknown {
         kind: kind.to_owned(),
         tag: tag.to_owned(),
         known: design.faults.iter().map(|fault| format!("{} on {}", fault.kind.name(), fault.tag)).collect(),
     })
-}
-
-fn schedule() -> Schedule {
-    let mut schedule = Schedule::default();
-    schedule.set_executor(SingleThreadedExecutor::new());
-    schedule.set_build_settings(ScheduleBuildSettings {
-        ambiguity_detection: LogLevel::Error,
-        ..ScheduleBuildSettings::default()
-    });
-    schedule.configure_sets(
-        (Phase::Control, Phase::Actuate, Phase::Solve, Phase::Measure, Phase::Guard, Phase::Account).chain(),
-    );
-    schedule.add_systems((
-        control.in_set(Phase::Control),
-        move_actuators.in_set(Phase::Actuate),
-        solve_water.in_set(Phase::Solve),
-        measure.in_set(Phase::Measure),
-        (watch_alarms, watch_switches, watch_trips).chain().in_set(Phase::Guard),
-        account.in_set(Phase::Account),
-    ));
-    schedule
-}
-
-fn spawn_actuators(world: &mut World, design: &Design) -> Vec<Entity> {
-    let spawn = |actuator: &crate::design::ActuatorDesign| {
-        let travel = Travel { full: actuator.unit.full(), stroke_s: actuator.stroke_s };
-        let (command, position) = (Command(actuator.initial), Position(actuator.initial));
-        world.spawn((travel, command, position, Tripped::default(), Stiction::default())).id()
-    };
-    design.actuators.iter().map(spawn).collect()
-}
-
-fn spawn_instruments(world: &mut World, design: &Design, works: &Works, seed: u64) -> Vec<Entity> {
-    let spawn = |instrument: &crate::design::InstrumentDesign| {
-        let value = works.value_at_probe(instrument.measures);
-        let transmitter = Transmitter {
-            low: instrument.low,
-            high: instrument.high,
-            noise_sigma: instrument.noise_sigma,
-            share: lag_share(instrument.lag_s, design.step_s as f64),
-            resolution: instrument.resolution,
-        };
-        let noise = Noise {
-            everyday: KeyedStream::new(seed, &instrument.tag, "noise"),
-            failing: KeyedStream::new(seed, &instrument.tag, "failing"),
-        };
-        let values = (Truth(value), Lagged(value), Transmitted(value));
-        world.spawn((Looks(instrument.measures), transmitter, noise, Ailment::default(), values)).id()
-    };
-    design.instruments.iter().map(spawn).collect()
-}
-
-fn spawn_guards(
-    world: &mut World,
-    design: &Design,
-    instruments: &[Entity],
-    actuators: &[Entity],
-) -> (Vec<Entity>, Vec<Entity>) {
-    let watches = |instrument: usize| Watches {
-        instrument: instruments[instrument],
-        tag: design.instruments[instrument].tag.clone(),
-    };
-    let alarms = design
-        .alarms
-        .iter()
-        .map(|alarm| world.spawn((Alarm(alarm.clone()), watches(alarm.instrument), Latch::default())).id())
-        .collect();
-    let trips = design
-        .trips
-        .iter()
-        .map(|trip| {
-            let stops = trip.stops.iter().map(|actuator| actuators[*actuator]).collect();
-            let component = Trip { design: trip.clone(), stops, enabled: trip.enabled };
-            world.spawn((component, watches(trip.instrument), Latch::default())).id()
-        })
-        .collect();
-    (alarms, trips)
-}
-
-fn instrument_infos(design: &Design) -> Vec<InstrumentInfo> {
-    let info = |instrument: &crate::design::InstrumentDesign| InstrumentInfo {
-        tag: instrument.tag.clone(),
-        description: instrument.description.clone(),
-        unit: instrument.unit.clone(),
-        low: instrument.low,
-        high: instrument.high,
-        noise_sigma: instrument.noise_sigma,
-        lag_s: instrument.lag_s,
-        resolution: instrument.resolution,
-    };
-    design.instruments.iter().map(info).collect()
-}
-
-fn actuator_infos(design: &Design) -> Vec<ActuatorInfo> {
-    let info = |actuator: &crate::design::ActuatorDesign| ActuatorInfo {
-        tag: actuator.tag.clone(),
-        description: actuator.description.clone(),
-        unit: actuator.unit,
-        stroke_s: actuator.stroke_s,
-    };
-    design.actuators.iter().map(info).collect()
-}
-
-fn columns(design: &Design) -> Vec<String> {
-    let mut columns = Vec::new();
-    for instrument in &design.instruments {
-        columns.extend([instrument.tag.clone(), format!("{}.true", instrument.tag)]);
-    }
-    for actuator in &design.actuators {
-        columns.extend([format!("{}.cmd", actuator.tag), format!("{}.pos", actuator.tag)]);
-    }
-    columns.extend(design.switches.iter().map(|switch| switch.tag.clone()));
-    columns.extend(
-        ["TANK.overflow_l_s", "CLEARWELL.overflow_l_s", "DEMAND.unserved_l_s", "HARM.money"]
-            .map(str::to_owned),
-    );
-    columns
 }

@@ -102,6 +102,8 @@ pub(crate) struct Solution {
 }
 
 const TOLERANCE: f64 = 1e-10;
+/// Flows are exact to `TOLERANCE` of at least this sum, m3/s: a network at rest is at rest to rounding.
+const LEAST_TOTAL_M3_S: f64 = 1.0;
 const ITERATIONS_MOST: u32 = 200;
 const PASSES_MOST: u32 = 12;
 /// Slope of the walls of a pressure-driven demand, m per m3/s: 10 m of suction draw a tenth of a millilitre per second.
@@ -176,7 +178,7 @@ impl Solution {
             self.assemble(network, boundary);
             ldl::solve(&mut self.matrix, &mut self.head_m);
             let (correction, total) = self.correct(network, boundary);
-            if correction <= TOLERANCE * total.max(1e-6) {
+            if correction <= TOLERANCE * total.max(LEAST_TOTAL_M3_S) {
                 return true;
             }
         }
