@@ -94,7 +94,7 @@ const TEXT_MAX: usize = 128;
 impl Login {
     /// LOGIN7. Texts are cut at 128 characters.
     pub(super) fn emit(&self) -> Vec<u8> {
-        let library = "Fieldrange TDS";
+        let library = "EXERCISE TDS";
         let password: Vec<u8> = text_octets(&self.password, TEXT_MAX)
             .into_iter()
             .map(|octet| octet.rotate_left(4) ^ 0xa5)
