@@ -1,1 +1,25 @@
-//! Actors and scripted traffic, benign and hostile; ground truth.
+//! Actors and scripted traffic, benign and hostile; the scenario files; ground truth.
+//!
+//! A scenario is a folder under `scenarios/`: `scenario.toml` says what happens, `texts/LANGUAGE.toml` says it to
+//! people. [`Scenario::plan`] draws everything that is left to chance from the seed and gives a [`Plan`];
+//! [`stage`] puts its actors on the hosts of a network, and they write the ground truth as they act.
+//!
+//! Nothing here knows the plant or a controller: whoever wants to move the plant writes to a controller over the
+//! virtual network, as an attacker or an operator would. Faults of the plant are only planned here
+//! ([`Plan::faults`]); the lab applies them.
+//!
+//! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], [`texts`], [`plan`]; then, on the network,
+//! [`chronicle`], [`poller`], [`hmi`], [`historian`], [`maintenance`], [`rfb`], [`intruder`], and [`mod@stage`],
+//! which puts them together.
+
+pub mod deed;
+pub mod plan;
+pub mod scenario;
+pub mod span;
+pub mod texts;
+pub mod variable;
+
+pub use deed::Deed;
+pub use plan::{Cast, Cause, EventKind, Plan, PlannedEvent, PlantFault, Preset};
+pub use scenario::Scenario;
+pub use texts::Texts;

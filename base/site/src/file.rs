@@ -78,8 +78,10 @@ pub fn parse_toml<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, File
 }
 
 fn fix_for(problem: &str) -> String {
-    if problem.starts_with("unknown field") {
+    if problem.starts_with("unknown field") || problem.starts_with("unexpected keys") {
         "remove the key or spell it as one of those expected; units are part of the key".to_owned()
+    } else if problem.starts_with("unknown variant") {
+        "write one of those expected".to_owned()
     } else if problem.starts_with("missing field") {
         "add the key to this table".to_owned()
     } else if problem.starts_with("invalid type") {

@@ -1,0 +1,518 @@
+//! A plan: a scenario with everything that is left to chance drawn from the seed.
+//!
+//! # Theory of operation
+//! A plan holds absolute times, so nothing that anybody does during a run can shift a step: twins of a seed stay
+//! comparable. Times of events are moved to a fixed place between two scans of the controllers (130 to 160 ms into
+//! a 200 ms frame), far from every scan's edge, so that a microsecond of network jitter never decides in which scan
+//! a write lands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use record::{EntityId, KeyedStream, StartTime, Verdict, VirtualTime};
+use serde_spanned::Spanned;
+use site::file::Source;
+use site::{FileError, Site};
+
+use crate::deed::Deed;
+use crate::scenario::{Actor, EventFile, Scenario};
+use crate::span::{Term, parse_span};
+use crate::texts::fill;
+use crate::variable::{Drawn, Values};
+
+/// Where in a frame of this length an event is placed: longest scan period of the bundled sites.
+const FRAME_NS: u64 = 200_000_000;
+const PLACE_NS: u64 = 130_000_000;
+const PLACE_WIDTH_NS: u64 = 30_000_000;
+
+/// What is behind a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cause(String);
+
+impl Cause {
+    /// `attack`, `fault`, `mistake`, or `none` where nothing is.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether somebody hostile is.
+    pub fn is_attack(&self) -> bool {
+        self.0 == "attack"
+    }
+}
+
+/// A value that a controller starts with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preset {
+    /// Tag that a controller takes.
+    pub tag: String,
+    /// Value in the tag's unit.
+    pub value: f64,
+}
+
+/// A fault of the plant, for the lab to apply.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlantFault {
+    /// Event it belongs to.
+    pub step: String,
+    /// When it begins.
+    pub at: VirtualTime,
+    /// When it ends by itself; never where there is nothing.
+    pub until: Option<VirtualTime>,
+    /// Kind of fault in the plant file.
+    pub kind: String,
+    /// What breaks.
+    pub tag: String,
+    /// Particulars, as the plant file names them.
+    pub params: BTreeMap<String, f64>,
+}
+
+/// How an event is to be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A step of an attack.
+    Step,
+    /// A labelled event that is no attack.
+    Benign,
+    /// Work that nobody labels.
+    Ordinary,
+}
+
+/// One event with its time, its deed and its label.
+#[derive(Clone, Debug)]
+pub struct PlannedEvent {
+    /// Unique in the plan; repetitions of ordinary work end in `#N`.
+    pub id: String,
+    /// Story it belongs to.
+    pub campaign: String,
+    /// How it is to be judged.
+    pub kind: EventKind,
+    /// What it really is.
+    pub verdict: Verdict,
+    /// When it begins.
+    pub at: VirtualTime,
+    /// What is done.
+    pub deed: Deed,
+    /// Event without which it does not happen.
+    pub depends_on: Option<String>,
+    /// ATT&CK for ICS technique ids, most specific first.
+    pub techniques: Vec<String>,
+    /// Weight, 1 to 3; 0 for ordinary work.
+    pub severity: u8,
+    /// Limit of the plant file that it leads to.
+    pub limit: Option<String>,
+    /// Change ticket that covers it.
+    pub ticket: Option<String>,
+    /// One sentence for the reveal.
+    pub summary: String,
+    /// Who does it; nobody for a fault.
+    pub source: Option<EntityId>,
+    /// The asset it is done to.
+    pub target: EntityId,
+    /// Points and further assets.
+    pub points: Vec<EntityId>,
+}
+
+/// Which events of a plan take place: twins of a run differ in this alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cast {
+    /// Leave out every step of the attack.
+    pub no_attack: bool,
+    /// Leave out these events.
+    pub without: BTreeSet<String>,
+}
+
+impl Cast {
+    /// Everything takes place.
+    pub fn full() -> Self {
+        Self::default()
+    }
+
+    /// No attack.
+    pub fn clean() -> Self {
+        Self { no_attack: true, without: BTreeSet::new() }
+    }
+
+    /// Everything but one event.
+    pub fn all_but(event: &str) -> Self {
+        Self { no_attack: false, without: BTreeSet::from([event.to_owned()]) }
+    }
+}
+
+/// A scenario for one seed.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Scenario by name.
+    pub scenario: String,
+    /// Its version.
+    pub version: u32,
+    /// Plant by name.
+    pub plant: String,
+    /// Site by name.
+    pub site: String,
+    /// The seed.
+    pub seed: u64,
+    /// Start in UTC.
+    pub start: StartTime,
+    /// End of the run.
+    pub end: VirtualTime,
+    /// Until when the run is ordinary for certain.
+    pub learn_until: VirtualTime,
+    /// Every variable.
+    pub values: Values,
+    /// What is behind it. Not for the trainee.
+    pub cause: Cause,
+    /// Values that controllers start with.
+    pub presets: Vec<Preset>,
+    /// Machines that the site's documentation does not know.
+    pub hosts: Vec<site::Host>,
+    /// Who works all the time.
+    pub actors: Vec<Actor>,
+    /// By time.
+    pub events: Vec<PlannedEvent>,
+}
+
+impl Plan {
+    /// Whether an event takes place with a cast.
+    pub fn takes_place(&self, event: &PlannedEvent, cast: &Cast) -> bool {
+        if cast.without.contains(&event.id) || (cast.no_attack && event.kind == EventKind::Step) {
+            return false;
+        }
+        match &event.depends_on {
+            Some(id) => self.event(id).is_some_and(|before| self.takes_place(before, cast)),
+            None => true,
+        }
+    }
+
+    /// An event by its name.
+    pub fn event(&self, id: &str) -> Option<&PlannedEvent> {
+        self.events.iter().find(|event| event.id == id)
+    }
+
+    /// Steps of the attack, by time.
+    pub fn steps(&self) -> impl Iterator<Item = &PlannedEvent> {
+        self.events.iter().filter(|event| event.kind == EventKind::Step)
+    }
+
+    /// Faults of the plant that take place, for the lab to apply.
+    pub fn faults(&self, cast: &Cast) -> Vec<PlantFault> {
+        self.events
+            .iter()
+            .filter(|event| self.takes_place(event, cast))
+            .filter_map(|event| match &event.deed {
+                Deed::PlantFault { kind, tag, lasts, with, .. } => Some(PlantFault {
+                    step: event.id.clone(),
+                    at: event.at,
+                    until: lasts.map(|span| event.at + span),
+                    kind: kind.get_ref().clone(),
+                    tag: tag.get_ref().clone(),
+                    params: with.clone(),
+                }),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Name of the host on which the operator sits; empty where the scenario has no operator station.
+    pub fn station(&self) -> &str {
+        station_of(&self.actors)
+    }
+}
+
+fn station_of(actors: &[Actor]) -> &str {
+    actors
+        .iter()
+        .find_map(|actor| match actor {
+            Actor::Hmi { on, .. } => Some(on.get_ref().as_str()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+fn historian_of(actors: &[Actor]) -> &str {
+    actors
+        .iter()
+        .find_map(|actor| match actor {
+            Actor::Historian { on, .. } => Some(on.get_ref().as_str()),
+            _ => None,
+        })
+        .unwrap_or_default()
+}
+
+impl Scenario {
+    /// Draws everything that is left to chance. `settings` are variables set by name, besides `cause` for what is
+    /// behind the run; `blind` lets the seed decide the cause.
+    ///
+    /// Errors name the setting, or the place in the scenario file where a value cannot be worked out.
+    pub fn plan(
+        &self,
+        seed: u64,
+        settings: &BTreeMap<String, String>,
+        blind: bool,
+    ) -> Result<Plan, FileError> {
+        let values = self.values(seed, settings)?;
+        let cause = self.cause(seed, settings, blind)?;
+        let draft = Draft { scenario: self, seed, values: &values };
+        let end = VirtualTime::ZERO + parse_span(self.file.duration.get_ref()).unwrap_or_default();
+        let presets = self
+            .file
+            .presets
+            .iter()
+            .map(|preset| {
+                let value = draft.value(preset.tag.get_ref(), &preset.value, &preset.words)?;
+                Ok(Preset { tag: preset.tag.get_ref().clone(), value })
+            })
+            .collect::<Result<Vec<_>, FileError>>()?;
+        let mut plan = Plan {
+            scenario: self.id().to_owned(),
+            version: self.file.version,
+            plant: self.file.plant.clone(),
+            site: self.file.site.get_ref().clone(),
+            seed,
+            start: self.file.start,
+            end,
+            learn_until: VirtualTime::ZERO + parse_span(self.file.learn.get_ref()).unwrap_or_default(),
+            presets,
+            hosts: self.file.hosts.clone(),
+            actors: self.file.actors.clone(),
+            events: Vec::new(),
+            values: values.clone(),
+            cause,
+        };
+        for (kind, event) in std::iter::empty()
+            .chain(self.file.steps.iter().map(|e| (EventKind::Step, e)))
+            .chain(self.file.benign.iter().map(|e| (EventKind::Benign, e)))
+            .chain(self.file.ordinary.iter().map(|e| (EventKind::Ordinary, e)))
+        {
+            draft.add(&mut plan, kind, event)?;
+        }
+        plan.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        Ok(plan)
+    }
+
+    fn values(&self, seed: u64, settings: &BTreeMap<String, String>) -> Result<Values, FileError> {
+        let wrong =
+            |problem: String, fix: String| FileError { file: self.file_name.clone(), line: 0, problem, fix };
+        let names = || self.file.variables.iter().map(|v| v.name.get_ref().as_str());
+        if let Some(stray) = settings.keys().find(|name| *name != "cause" && !names().any(|n| n == *name)) {
+            return Err(wrong(
+                format!("scenario {} has no variable {stray:?}", self.id()),
+                format!("set one of: {}", names().chain(["cause"]).collect::<Vec<_>>().join(", ")),
+            ));
+        }
+        self.file
+            .variables
+            .iter()
+            .map(|variable| {
+                let name = variable.name.get_ref();
+                let value = match settings.get(name) {
+                    Some(text) => variable.read(text).map_err(|(problem, fix)| wrong(problem, fix))?,
+                    None => variable.drawn(seed, self.id()),
+                };
+                Ok((name.clone(), value))
+            })
+            .collect()
+    }
+
+    fn cause(&self, seed: u64, settings: &BTreeMap<String, String>, blind: bool) -> Result<Cause, FileError> {
+        let causes =
+            self.file.blind.as_ref().map(|blind| blind.causes.get_ref().as_slice()).unwrap_or_default();
+        if let Some(wanted) = settings.get("cause") {
+            return if causes.contains(wanted) {
+                Ok(Cause(wanted.clone()))
+            } else {
+                Err(FileError {
+                    file: self.file_name.clone(),
+                    line: 0,
+                    problem: format!("cause cannot be {wanted:?}"),
+                    fix: match causes {
+                        [] => format!("scenario {} has no causes to choose from: leave it out", self.id()),
+                        _ => format!("give one of {}", causes.join(", ")),
+                    },
+                })
+            };
+        }
+        if blind && !causes.is_empty() {
+            let index = KeyedStream::new(seed, self.id(), "cause").below(0, causes.len() as u64) as usize;
+            return Ok(Cause(causes.get(index).cloned().unwrap_or_default()));
+        }
+        Ok(Cause(if self.has_attack() { "attack" } else { "none" }.to_owned()))
+    }
+}
+
+/// What is needed to work out the events of a plan.
+struct Draft<'a> {
+    scenario: &'a Scenario,
+    seed: u64,
+    values: &'a Values,
+}
+
+impl Draft<'_> {
+    fn add(&self, plan: &mut Plan, kind: EventKind, event: &EventFile) -> Result<(), FileError> {
+        let wanted = match kind {
+            EventKind::Step => Some("attack"),
+            _ => event.cause.as_ref().map(|cause| cause.get_ref().as_str()),
+        };
+        let fits = wanted.is_none_or(|cause| plan.cause.as_str() == cause)
+            && event
+                .only
+                .iter()
+                .all(|(name, word)| self.values.get(name).is_some_and(|value| value.to_string() == *word));
+        if !fits {
+            return Ok(());
+        }
+        let first = match (&event.at, &event.after, &event.delay) {
+            (Some(at), ..) => VirtualTime::ZERO + self.span(at)?,
+            (None, Some(after), Some(delay)) => match plan.event(after.get_ref()) {
+                Some(before) => before.at + self.span(delay)?,
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let Some(every) = &event.every else {
+            return self.add_one(plan, kind, event, event.id.get_ref().clone(), first);
+        };
+        let every = self.span(every)?.max(Duration::from_secs(1));
+        let mut drift = KeyedStream::new(self.seed, event.id.get_ref(), "again");
+        for n in 0_u32.. {
+            let at = first + every * n + every.mul_f64(0.5 * drift.uniform(u64::from(n)));
+            if at >= plan.end {
+                break;
+            }
+            self.add_one(plan, kind, event, format!("{}#{n}", event.id.get_ref()), at)?;
+        }
+        Ok(())
+    }
+
+    fn add_one(
+        &self,
+        plan: &mut Plan,
+        kind: EventKind,
+        event: &EventFile,
+        id: String,
+        at: VirtualTime,
+    ) -> Result<(), FileError> {
+        let at = self.between_scans(&id, at);
+        if at >= plan.end {
+            let place = event.at.as_ref().or(event.delay.as_ref()).or(event.every.as_ref());
+            return match (kind, place) {
+                (EventKind::Ordinary, _) | (_, None) => Ok(()),
+                (_, Some(place)) => Err(self.error(
+                    place,
+                    format!("{id} would begin at {at}, after the end of the run"),
+                    "choose an earlier time or a longer duration",
+                )),
+            };
+        }
+        let site = &self.scenario.site;
+        let none = BTreeMap::new();
+        let deed =
+            event.deed.resolve(&mut |tag, term| self.value(tag, term, &none), &mut |term| self.span(term))?;
+        let source = deed.source(station_of(&plan.actors));
+        let target = deed
+            .target(site, historian_of(&plan.actors))
+            .unwrap_or_else(|| EntityId::host(station_of(&plan.actors)));
+        let room = if source.is_some() { 2 } else { 3 };
+        let points = match &event.points {
+            Some(points) => points.clone(),
+            None => deed.points(room),
+        };
+        let summary = self
+            .scenario
+            .texts
+            .event
+            .get(event.id.get_ref())
+            .map(|text| fill(&text.summary, self.values))
+            .unwrap_or_default();
+        plan.events.push(PlannedEvent {
+            campaign: event.campaign.clone().unwrap_or_else(|| id.clone()),
+            id,
+            kind,
+            verdict: match kind {
+                EventKind::Step => Verdict::Attack,
+                _ => event.verdict.unwrap_or(Verdict::Authorised),
+            },
+            at,
+            depends_on: event.after.as_ref().map(|after| after.get_ref().clone()),
+            deed,
+            techniques: event.techniques.iter().map(|t| t.get_ref().clone()).collect(),
+            severity: event.severity.as_ref().map_or(0, |severity| *severity.get_ref()),
+            limit: event.limit.clone(),
+            ticket: event.ticket.as_ref().map(|ticket| fill(ticket, self.values)),
+            summary,
+            source,
+            target,
+            points,
+        });
+        Ok(())
+    }
+
+    /// Moves a time to its place between two scans.
+    fn between_scans(&self, id: &str, at: VirtualTime) -> VirtualTime {
+        let frame = at.as_nanos() / FRAME_NS * FRAME_NS;
+        let place =
+            PLACE_NS + KeyedStream::new(self.seed, id, "place between scans").below(0, PLACE_WIDTH_NS);
+        VirtualTime::from_nanos(frame + place)
+    }
+
+    fn error<T>(&self, place: &Spanned<T>, problem: String, fix: &str) -> FileError {
+        Source { file: &self.scenario.file_name, text: &self.scenario.text }.error(place, problem, fix)
+    }
+
+    fn span(&self, term: &Spanned<Term>) -> Result<Duration, FileError> {
+        let wrong = |got: &str| {
+            self.error(
+                term,
+                format!("{got:?} is no length of time"),
+                "write it as in 3min20s, or =NAME of a duration",
+            )
+        };
+        match term.get_ref() {
+            Term::Text(text) => match term.get_ref().variable() {
+                Some(name) => match self.values.get(name) {
+                    Some(Drawn::Duration(span)) => Ok(*span),
+                    _ => Err(wrong(text)),
+                },
+                None => parse_span(text).map_err(|_| wrong(text)),
+            },
+            Term::Number(number) => Err(wrong(&number.to_string())),
+        }
+    }
+
+    fn value(
+        &self,
+        tag: &str,
+        term: &Spanned<Term>,
+        words: &BTreeMap<String, f64>,
+    ) -> Result<f64, FileError> {
+        let text = match term.get_ref() {
+            Term::Number(number) => return Ok(*number),
+            Term::Text(text) => text,
+        };
+        let word = match term.get_ref().variable() {
+            Some(name) => match self.values.get(name) {
+                Some(Drawn::Integer(number)) => return Ok(*number as f64),
+                Some(Drawn::Duration(span)) => return Ok(span.as_secs_f64()),
+                Some(Drawn::Word(word)) => word,
+                None => text,
+            },
+            None => text,
+        };
+        words
+            .get(word)
+            .copied()
+            .or_else(|| state_of(&self.scenario.site, tag, word))
+            .or_else(|| word.parse().ok())
+            .ok_or_else(|| {
+                self.error(
+                    term,
+                    format!("{word:?} is no value of {tag}"),
+                    "write a number, a state of the tag, or say under words what it means",
+                )
+            })
+    }
+}
+
+fn state_of(site: &Site, tag: &str, word: &str) -> Option<f64> {
+    site.tag(tag)?.states.iter().position(|state| state == word).map(|index| index as f64)
+}

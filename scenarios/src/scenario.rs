@@ -1,0 +1,608 @@
+//! A scenario: its file, read and checked against the site it plays on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use record::{EntityId, StartTime, Verdict, attack};
+use serde::Deserialize;
+use serde_spanned::Spanned;
+use site::file::Source;
+use site::{FileError, Site};
+
+use crate::deed::{Deed, Name};
+use crate::span::{Term, parse_span};
+use crate::texts::Texts;
+use crate::variable::Variable;
+
+/// Scenarios that come with Fieldrange: name, file, texts.
+const BUNDLED: [(&str, &str, &str); 4] = [
+    (
+        "first-shift",
+        include_str!("../scenarios/first-shift/scenario.toml"),
+        include_str!("../scenarios/first-shift/texts/en.toml"),
+    ),
+    (
+        "oldsmar",
+        include_str!("../scenarios/oldsmar/scenario.toml"),
+        include_str!("../scenarios/oldsmar/texts/en.toml"),
+    ),
+    (
+        "night-tank",
+        include_str!("../scenarios/night-tank/scenario.toml"),
+        include_str!("../scenarios/night-tank/texts/en.toml"),
+    ),
+    (
+        "ordinary-day",
+        include_str!("../scenarios/ordinary-day/scenario.toml"),
+        include_str!("../scenarios/ordinary-day/texts/en.toml"),
+    ),
+];
+
+/// A deed as it stands in a file.
+pub type DeedTerm = Deed<Spanned<Term>, Spanned<Term>>;
+
+/// What the file of a scenario holds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioFile {
+    /// Name, the same as the folder's.
+    pub id: Name,
+    /// Counts up when a record of an older version can no longer be compared.
+    pub version: u32,
+    /// Plant by name.
+    pub plant: String,
+    /// Site by name.
+    pub site: Name,
+    /// Start in UTC.
+    pub start: StartTime,
+    /// Length of the run.
+    pub duration: Spanned<String>,
+    /// How long the run is ordinary for certain, so that a baseline can be learnt.
+    pub learn: Spanned<String>,
+    /// What the seed decides.
+    #[serde(rename = "var", default)]
+    pub variables: Vec<Variable>,
+    /// Values that controllers start with, where they are not the ordinary ones.
+    #[serde(rename = "preset", default)]
+    pub presets: Vec<PresetFile>,
+    /// Machines that the site's documentation does not know.
+    #[serde(rename = "host", default)]
+    pub hosts: Vec<site::Host>,
+    /// Who works all the time.
+    #[serde(rename = "actor", default)]
+    pub actors: Vec<Actor>,
+    /// Labelled events that are no attack.
+    #[serde(rename = "benign", default)]
+    pub benign: Vec<EventFile>,
+    /// Ordinary work that nobody labels.
+    #[serde(rename = "ordinary", default)]
+    pub ordinary: Vec<EventFile>,
+    /// Steps of an attack.
+    #[serde(rename = "step", default)]
+    pub steps: Vec<EventFile>,
+    /// What a blind run may turn out to be.
+    #[serde(default)]
+    pub blind: Option<BlindFile>,
+}
+
+/// `[[preset]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PresetFile {
+    /// Tag that a controller takes.
+    pub tag: Name,
+    /// Value in the tag's unit, one of its states, or a variable.
+    pub value: Spanned<Term>,
+    /// What words of the variable mean as a value; without it they are states of the tag.
+    #[serde(default)]
+    pub words: BTreeMap<String, f64>,
+}
+
+/// `[[actor]]`: who works all the time, and how often.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Actor {
+    /// Operator station: polls every controller, shows values and alarms, lets the operator write.
+    Hmi {
+        /// Host.
+        on: Name,
+        /// Time between two polls of one controller.
+        period: Spanned<String>,
+    },
+    /// OT historian: polls every controller and serves what it keeps.
+    Historian {
+        /// Host.
+        on: Name,
+        /// Time between two polls of one controller.
+        period: Spanned<String>,
+        /// Input register that its configuration still asks for at start, though no controller has it any more.
+        #[serde(default)]
+        stale_register: Option<u16>,
+    },
+    /// Historian of the enterprise: copies from the OT historian.
+    Replication {
+        /// Host that copies.
+        from: Name,
+        /// Historian that it copies from.
+        to: Name,
+        /// Time between two copies.
+        period: Spanned<String>,
+    },
+}
+
+/// `[[step]]`, `[[benign]]` or `[[ordinary]]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventFile {
+    /// Name, unique in the scenario.
+    pub id: Name,
+    /// Story it belongs to; its own name where it is left out.
+    #[serde(default)]
+    pub campaign: Option<String>,
+    /// When, counted from the start of the run.
+    #[serde(default)]
+    pub at: Option<Spanned<Term>>,
+    /// After the start of another event; where that does not happen, neither does this.
+    #[serde(default)]
+    pub after: Option<Name>,
+    /// How long after.
+    #[serde(default)]
+    pub delay: Option<Spanned<Term>>,
+    /// Again and again, each time after so long and a drawn part of it (ordinary work only).
+    #[serde(default)]
+    pub every: Option<Spanned<Term>>,
+    /// Variables and the words that they must have for this to happen.
+    #[serde(default)]
+    pub only: BTreeMap<String, String>,
+    /// Cause of a blind run to which it belongs; steps belong to `attack`.
+    #[serde(default)]
+    pub cause: Option<Spanned<String>>,
+    /// What is done.
+    #[serde(rename = "do")]
+    pub deed: DeedTerm,
+    /// What it really is (benign events only).
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
+    /// Change ticket that covers it.
+    #[serde(default)]
+    pub ticket: Option<String>,
+    /// ATT&CK for ICS technique ids, most specific first (steps only).
+    #[serde(default)]
+    pub techniques: Vec<Spanned<String>>,
+    /// Weight, 1 to 3.
+    #[serde(default)]
+    pub severity: Option<Spanned<u8>>,
+    /// Limit of the plant file that it leads to.
+    #[serde(default)]
+    pub limit: Option<String>,
+    /// Points it touches, where they are not those that the deed names.
+    #[serde(default)]
+    pub points: Option<Vec<EntityId>>,
+}
+
+/// `[blind]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlindFile {
+    /// Causes, one of which the seed draws.
+    pub causes: Spanned<Vec<String>>,
+}
+
+/// One scenario with its texts, checked.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// The file, as the person named it.
+    pub(crate) file_name: String,
+    /// Its text, for the lines of errors.
+    pub(crate) text: String,
+    /// What it holds.
+    pub(crate) file: ScenarioFile,
+    /// What it says to people.
+    pub(crate) texts: Texts,
+    /// The site it plays on.
+    pub(crate) site: Site,
+}
+
+impl Scenario {
+    /// Names of the scenarios that come with Fieldrange.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        BUNDLED.iter().map(|(name, _, _)| *name)
+    }
+
+    /// A scenario that comes with Fieldrange.
+    pub fn named(name: &str) -> Result<Self, FileError> {
+        match BUNDLED.iter().find(|(bundled, _, _)| *bundled == name) {
+            Some((_, text, texts)) => Self::parse(&format!("{name}/scenario.toml"), text, texts),
+            None => Err(FileError {
+                file: name.to_owned(),
+                line: 0,
+                problem: format!("no scenario is called {name:?}"),
+                fix: format!(
+                    "name one of {}, or a folder with a scenario.toml",
+                    Self::names().collect::<Vec<_>>().join(", ")
+                ),
+            }),
+        }
+    }
+
+    /// A scenario from a folder, or from the `scenario.toml` in it.
+    pub fn from_path(path: &Path) -> Result<Self, FileError> {
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let read = |path: &Path| {
+            fs::read_to_string(path).map_err(|e| FileError {
+                file: path.display().to_string(),
+                line: 0,
+                problem: e.to_string(),
+                fix: "a scenario is a folder with scenario.toml and texts/en.toml".to_owned(),
+            })
+        };
+        let file = folder.join("scenario.toml");
+        let texts = read(&folder.join("texts/en.toml"))?;
+        Self::parse(&file.display().to_string(), &read(&file)?, &texts)
+    }
+
+    /// A bundled name, or the path of a folder.
+    pub fn load(name: &str) -> Result<Self, FileError> {
+        if name.contains(['/', '\\', '.']) { Self::from_path(Path::new(name)) } else { Self::named(name) }
+    }
+
+    /// Reads a scenario and checks it whole. `file` names it in errors; the texts stand beside it.
+    pub fn parse(file: &str, text: &str, texts: &str) -> Result<Self, FileError> {
+        let source = Source { file, text };
+        let parsed: ScenarioFile = source.parse()?;
+        let site = Site::named(parsed.site.get_ref())
+            .map_err(|error| source.error(&parsed.site, error.problem, error.fix))?;
+        let texts_name = file.replace("scenario.toml", "texts/en.toml");
+        let scenario = Self {
+            file_name: file.to_owned(),
+            text: text.to_owned(),
+            texts: Texts::parse(&texts_name, texts)?,
+            file: parsed,
+            site,
+        };
+        scenario.check(&source)?;
+        scenario.texts.check(&texts_name, texts, &scenario.file)?;
+        Ok(scenario)
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &str {
+        self.file.id.get_ref()
+    }
+
+    /// What the file holds.
+    pub fn file(&self) -> &ScenarioFile {
+        &self.file
+    }
+
+    /// What it says to people.
+    pub fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The site it plays on.
+    pub fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// Whether it has steps of an attack.
+    pub fn has_attack(&self) -> bool {
+        !self.file.steps.is_empty()
+    }
+
+    /// Steps, benign events and ordinary work, in the order of the file.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &EventFile> {
+        self.file.steps.iter().chain(&self.file.benign).chain(&self.file.ordinary)
+    }
+
+    /// A host of the site or of the scenario.
+    fn knows_host(&self, name: &str) -> bool {
+        self.site.host(name).is_some() || self.file.hosts.iter().any(|host| host.name.get_ref() == name)
+    }
+
+    fn check(&self, source: &Source<'_>) -> Result<(), FileError> {
+        for span in [&self.file.duration, &self.file.learn] {
+            parse_span(span.get_ref())
+                .map_err(|e| source.error(span, e.to_string(), "write it as in 45min"))?;
+        }
+        let mut variables = BTreeSet::new();
+        for variable in &self.file.variables {
+            if !variables.insert(variable.name.get_ref().as_str()) {
+                return Err(source.error(
+                    &variable.name,
+                    format!("two variables are called {:?}", variable.name.get_ref()),
+                    "rename one of them",
+                ));
+            }
+            variable.check(source)?;
+        }
+        self.check_hosts(source)?;
+        for preset in &self.file.presets {
+            self.check_writable(source, &preset.tag)?;
+            self.check_term(source, &preset.value)?;
+        }
+        self.check_actors(source)?;
+        let mut known = BTreeSet::new();
+        for event in self.events() {
+            if !known.insert(event.id.get_ref().as_str()) {
+                return Err(source.error(
+                    &event.id,
+                    format!("two events are called {:?}", event.id.get_ref()),
+                    "rename one of them",
+                ));
+            }
+            self.check_event(source, event, &known)?;
+        }
+        for step in &self.file.steps {
+            self.check_step(source, step)?;
+        }
+        for event in &self.file.benign {
+            let wrong = match event.verdict {
+                None => Some("a benign event needs a verdict"),
+                Some(Verdict::Attack) => Some("a benign event is no attack"),
+                Some(_) if event.severity.is_none() => Some("a benign event needs a severity"),
+                Some(_) => None,
+            };
+            if let Some(wrong) = wrong {
+                return Err(source.error(
+                    &event.id,
+                    wrong,
+                    "write verdict = \"fault\" or \"authorised\", and severity = 1",
+                ));
+            }
+        }
+        for event in &self.file.ordinary {
+            if event.verdict.is_some() || event.severity.is_some() || !event.techniques.is_empty() {
+                return Err(source.error(
+                    &event.id,
+                    "ordinary work has no verdict, severity or techniques",
+                    "remove them, or make it [[benign]]",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_hosts(&self, source: &Source<'_>) -> Result<(), FileError> {
+        for (index, host) in self.file.hosts.iter().enumerate() {
+            let name = host.name.get_ref();
+            let earlier = &self.file.hosts[..index];
+            if self.site.host(name).is_some() || earlier.iter().any(|other| other.name.get_ref() == name) {
+                return Err(source.error(
+                    &host.name,
+                    format!("two hosts are called {name:?}"),
+                    "rename this one",
+                ));
+            }
+            let address = *host.address.get_ref();
+            if let Some(other) = self
+                .site
+                .host_at(address)
+                .or_else(|| earlier.iter().find(|other| *other.address.get_ref() == address))
+            {
+                return Err(source.error(
+                    &host.address,
+                    format!("hosts {:?} and {name:?} both have the address {address}", other.name.get_ref()),
+                    "give each host an address of its own",
+                ));
+            }
+            match self.site.zone(host.zone.get_ref()) {
+                Some(zone) if zone.networks.iter().any(|network| network.contains(address)) => {}
+                _ => {
+                    return Err(source.error(
+                        &host.zone,
+                        format!("{address} is not in a zone {:?} of the site", host.zone.get_ref()),
+                        "choose a zone of the site and an address of its networks",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_actors(&self, source: &Source<'_>) -> Result<(), FileError> {
+        for actor in &self.file.actors {
+            let (hosts, period) = match actor {
+                Actor::Hmi { on, period } | Actor::Historian { on, period, .. } => (vec![on], period),
+                Actor::Replication { from, to, period } => (vec![from, to], period),
+            };
+            for host in hosts {
+                self.check_host(source, host)?;
+            }
+            match parse_span(period.get_ref()) {
+                Ok(span) if span.as_millis() >= 100 => {}
+                _ => {
+                    return Err(source.error(
+                        period,
+                        format!("a period is at least 100ms, got {:?}", period.get_ref()),
+                        "write it as in 1s",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_event(
+        &self,
+        source: &Source<'_>,
+        event: &EventFile,
+        known: &BTreeSet<&str>,
+    ) -> Result<(), FileError> {
+        let id = event.id.get_ref();
+        match (&event.at, &event.after, &event.delay) {
+            (Some(at), None, None) => self.check_term(source, at)?,
+            (None, Some(after), Some(delay)) => {
+                if !known.contains(after.get_ref().as_str()) || after.get_ref() == id {
+                    return Err(source.error(
+                        after,
+                        format!("{id}: no event before this one is called {:?}", after.get_ref()),
+                        "name a step, benign event or ordinary work that stands further up",
+                    ));
+                }
+                self.check_term(source, delay)?;
+            }
+            _ => {
+                return Err(source.error(
+                    &event.id,
+                    format!("{id}: an event has at, or after and delay"),
+                    "write at = \"20min\", or after = \"...\" and delay = \"30s\"",
+                ));
+            }
+        }
+        if let Some(every) = &event.every {
+            self.check_term(source, every)?;
+            if !self.file.ordinary.iter().any(|other| other.id == event.id) {
+                return Err(source.error(every, "only ordinary work has every", "remove it"));
+            }
+        }
+        for (variable, word) in &event.only {
+            let Some(found) = self.file.variables.iter().find(|v| v.name.get_ref() == variable) else {
+                return Err(source.error(
+                    &event.id,
+                    format!("{id}: no variable is called {variable:?}"),
+                    "mend the name under only",
+                ));
+            };
+            found.read(word).map_err(|(problem, fix)| source.error(&event.id, problem, fix))?;
+        }
+        if let Some(cause) = &event.cause
+            && !self.file.blind.as_ref().is_some_and(|b| b.causes.get_ref().contains(cause.get_ref()))
+        {
+            return Err(source.error(
+                cause,
+                format!("{id}: {:?} is no cause of [blind]", cause.get_ref()),
+                "name one of its causes",
+            ));
+        }
+        self.check_deed(source, event, known)
+    }
+
+    fn check_deed(
+        &self,
+        source: &Source<'_>,
+        event: &EventFile,
+        known: &BTreeSet<&str>,
+    ) -> Result<(), FileError> {
+        let id = event.id.get_ref();
+        for host in event.deed.hosts() {
+            self.check_host(source, host)?;
+        }
+        for device in event.deed.devices() {
+            if self.site.device(device.get_ref()).is_none() {
+                return Err(source.error(
+                    device,
+                    format!("{id}: no controller is called {:?}", device.get_ref()),
+                    "name a controller of the site",
+                ));
+            }
+        }
+        for write in event.deed.writes() {
+            self.check_writable(source, &write.tag)?;
+            self.check_term(source, &write.value)?;
+        }
+        match &event.deed {
+            Deed::RemoteWrite { session, .. } if !known.contains(session.get_ref().as_str()) => Err(source
+                .error(
+                    session,
+                    format!("{id}: no event before this one is called {:?}", session.get_ref()),
+                    "name the remote_session",
+                )),
+            Deed::Trim { tag, low, high, step } => {
+                self.check_writable(source, tag)?;
+                if low < high && *step > 0.0 {
+                    Ok(())
+                } else {
+                    Err(source.error(tag, format!("{id}: low must be below high, step above 0"), "mend them"))
+                }
+            }
+            Deed::Write { every: Some(_), lasts: None, .. } => Err(source.error(
+                &event.id,
+                format!("{id}: a write with every needs lasts"),
+                "write for how long it goes on",
+            )),
+            Deed::Sweep { first, last, ports, .. }
+                if first.get_ref() > last.get_ref() || ports.is_empty() =>
+            {
+                Err(source.error(
+                    first,
+                    format!("{id}: a sweep goes upwards and has ports"),
+                    "mend the range",
+                ))
+            }
+            Deed::PlantFault { tag, .. } if self.site.tag(tag.get_ref()).is_none() => Err(source.error(
+                tag,
+                format!("{id}: no tag is called {:?}", tag.get_ref()),
+                "name a tag of the site",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_step(&self, source: &Source<'_>, step: &EventFile) -> Result<(), FileError> {
+        let id = step.id.get_ref();
+        if step.verdict.is_some() || step.ticket.is_some() {
+            return Err(source.error(
+                &step.id,
+                format!("{id}: a step is an attack and has no ticket"),
+                "remove verdict and ticket",
+            ));
+        }
+        if step.techniques.is_empty() {
+            return Err(source.error(
+                &step.id,
+                format!("{id}: a step needs techniques"),
+                "write techniques = [\"T0836\"], most specific first",
+            ));
+        }
+        for technique in &step.techniques {
+            if attack::technique(technique.get_ref()).is_none() {
+                return Err(source.error(
+                    technique,
+                    format!("{id}: {:?} is no technique of {}", technique.get_ref(), attack::VERSION),
+                    "look it up in base/record/data/attack-ics-v18.1.tsv",
+                ));
+            }
+        }
+        let fix = "write severity = 1";
+        match &step.severity {
+            Some(severity) if (1..=3).contains(severity.get_ref()) => Ok(()),
+            Some(severity) => Err(source.error(severity, format!("{id}: severity is 1, 2 or 3"), fix)),
+            None => Err(source.error(&step.id, format!("{id}: severity is 1, 2 or 3"), fix)),
+        }
+    }
+
+    fn check_host(&self, source: &Source<'_>, host: &Name) -> Result<(), FileError> {
+        if self.knows_host(host.get_ref()) {
+            return Ok(());
+        }
+        Err(source.error(
+            host,
+            format!("no host is called {:?}", host.get_ref()),
+            "name a host of the site, or add [[host]] to this file",
+        ))
+    }
+
+    fn check_writable(&self, source: &Source<'_>, tag: &Name) -> Result<(), FileError> {
+        if self.site.device_that_takes(tag.get_ref()).is_some() {
+            return Ok(());
+        }
+        Err(source.error(
+            tag,
+            format!("no controller takes the tag {:?}", tag.get_ref()),
+            "name a tag that a register map of the site lets clients write",
+        ))
+    }
+
+    fn check_term(&self, source: &Source<'_>, term: &Spanned<Term>) -> Result<(), FileError> {
+        match term.get_ref().variable() {
+            Some(name) if !self.file.variables.iter().any(|v| v.name.get_ref() == name) => Err(source.error(
+                term,
+                format!("no variable is called {name:?}"),
+                "mend the name, or add [[var]]",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
