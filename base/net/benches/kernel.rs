@@ -77,22 +77,30 @@ fn measure(what: &str, sessions: u16, period: Duration, capture: bool, span: Dur
     let (mut kernel, network) = lab(capture);
     polls(&kernel, &network, sessions, period);
     kernel.run_until(VirtualTime::from_secs(1)).unwrap();
-    let (frames, events, from) =
-        (network.mirror_ledger().last_frame(), kernel.events_delivered(), Instant::now());
+    let (frames, from, processor) =
+        (network.mirror_ledger().last_frame(), Instant::now(), processor_seconds());
     let mut end = kernel.now();
     while from.elapsed() < span {
         end += Duration::from_millis(500);
         kernel.run_until(end).unwrap();
     }
-    let took = from.elapsed().as_secs_f64();
-    let frames = network.mirror_ledger().last_frame() - frames;
-    let events = kernel.events_delivered() - events;
+    let wall = from.elapsed().as_secs_f64();
+    let busy = processor.zip(processor_seconds()).map_or(wall, |(from, to)| to - from);
+    let frames = (network.mirror_ledger().last_frame() - frames) as f64;
     println!(
-        "{what:44} {:>10.0} frames/s {:>10.0} events/s {:>8.0} times real time",
-        frames as f64 / took,
-        events as f64 / took,
-        (end.as_secs_f64() - 1.0) / took,
+        "{what:34} {:>9.0} frames/s, {:>9.0} per processor second; {:>5.0} and {:>5.0} times real time",
+        frames / wall,
+        frames / busy,
+        (end.as_secs_f64() - 1.0) / wall,
+        (end.as_secs_f64() - 1.0) / busy,
     );
+}
+
+/// Seconds for which this thread has had a processor, where Linux tells: what the wall clock would show on a
+/// machine with nothing else to do.
+fn processor_seconds() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split_whitespace().next()?.parse::<f64>().ok()? / 1e9)
 }
 
 /// Resident memory of this process in KiB; 0 where the system does not tell.

@@ -45,13 +45,12 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         let mut world = self.shared.world();
-        match self.timer.and_then(|timer| world.timers.get_mut(timer)) {
-            Some(waker) => waker.clone_from(context.waker()),
-            None => {
-                let timer = world.start_timer(self.deadline.as_nanos(), context.waker().clone());
-                drop(world);
-                self.timer = Some(timer);
-            }
+        if let Some(waker) = self.timer.and_then(|timer| world.timers.get_mut(timer)) {
+            waker.clone_from(context.waker());
+        } else {
+            let timer = world.start_timer(self.deadline.as_nanos(), context.waker().clone());
+            drop(world);
+            self.timer = Some(timer);
         }
         Poll::Pending
     }

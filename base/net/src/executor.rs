@@ -264,8 +264,8 @@ mod tests {
         let alive = Rc::new(());
         let inside = alive.clone();
         let handle = executor.spawner().spawn("test", async move {
-            let _inside = inside;
             std::future::pending::<()>().await;
+            drop(inside);
         });
         executor.run_until_stalled().unwrap();
         assert_eq!(Rc::strong_count(&alive), 2);

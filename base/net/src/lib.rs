@@ -10,13 +10,15 @@
 //! ([`confine_thread`]), and no host opens a flow towards an uplink.
 //!
 //! Reading order: [`kernel`], `queue`, `executor`, [`clock`], `world` (a frame's way), [`link`], `switch`,
-//! `neighbour`, `conn`, [`host`], [`stream`], [`firewall`], [`ledger`], [`network`], [`pcapng`], [`live`],
-//! [`forward`], [`confine`].
+//! `neighbour`, `conn`, [`host`] and `station` (its other side), [`stream`], [`firewall`] and `filter` (its other
+//! side), [`flow`], [`ledger`], [`network`], [`pcapng`], [`live`], [`forward`] and `uplink` (its other side),
+//! [`confine`].
 
 pub mod clock;
 pub mod confine;
 mod conn;
 mod executor;
+mod filter;
 pub mod firewall;
 pub mod flow;
 pub mod forward;
@@ -31,6 +33,7 @@ mod packet;
 pub mod pcapng;
 mod queue;
 mod slab;
+mod station;
 pub mod stream;
 mod switch;
 mod uplink;

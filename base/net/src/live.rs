@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use record::{Outside, OutsideInput, VirtualTime};
@@ -272,7 +272,7 @@ impl Kernel {
                     waiting.next();
                 }
                 Some((_, input)) if input.after_events > self.delivered && next.is_some() => {
-                    self.deliver_next()
+                    self.deliver_next();
                 }
                 Some((number, input)) => {
                     return Err(KernelError::ReplayDiverged {
@@ -296,15 +296,10 @@ impl Kernel {
     }
 
     fn next_command(&self, wait: Option<Duration>) -> Option<Command> {
+        // The control that this kernel holds itself keeps the channel open, so an error means: nothing there.
         match wait {
-            Some(Duration::ZERO) => match self.live.inbox.try_recv() {
-                Ok(command) => Some(command),
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-            },
-            Some(wait) => match self.live.inbox.recv_timeout(wait) {
-                Ok(command) => Some(command),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(Duration::ZERO) => self.live.inbox.try_recv().ok(),
+            Some(wait) => self.live.inbox.recv_timeout(wait).ok(),
             None => self.live.inbox.recv().ok(),
         }
     }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use record::VirtualTime;
 use site::{HostRole, Site, Subnet};
 
-use crate::firewall::{Firewall, FirewallHandle, ZoneNetworks};
+use crate::filter::{Firewall, ZoneNetworks};
+use crate::firewall::FirewallHandle;
 use crate::host::Host;
 use crate::kernel::Kernel;
 use crate::ledger::FrameLedger;
 use crate::link::LinkProperties;
 use crate::switch::Switch;
-use crate::world::{Owner, Shared};
+use crate::world::{NewNic, Owner, Shared};
 
 /// Gets every frame that crosses a mirror: when, its number from 1, its octets.
 pub type MirrorConsumer = Box<dyn FnMut(VirtualTime, u64, &[u8])>;
@@ -178,7 +179,15 @@ pub fn build(kernel: &mut Kernel, site: &Site) -> Result<Network, NetError> {
         let addresses =
             zone.networks.iter().filter_map(|network| Some((network.nth(1)?, network.prefix()))).collect();
         let mac = firewall_mac(switch);
-        let nic = world.add_nic(Owner::Firewall, "firewall".into(), mac, addresses, None, switch, link);
+        let nic = world.add_nic(NewNic {
+            owner: Owner::Firewall,
+            name: "firewall".into(),
+            mac,
+            addresses,
+            gateway: None,
+            switch,
+            link,
+        });
         zones.push(ZoneNetworks { name: name.clone(), networks: zone.networks.clone(), nic });
     }
     world.firewall = Some(Firewall::new(zones, world.mtu));

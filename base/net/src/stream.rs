@@ -218,3 +218,14 @@ impl Drop for Listener {
         self.shared.with_world_now_or_later(move |world| world.close_listener(host, port));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_is_what_tokio_modbus_asks_for() {
+        fn check<T: AsyncRead + AsyncWrite + Send + Unpin + fmt::Debug + 'static>() {}
+        check::<VirtualStream>();
+    }
+}

@@ -21,14 +21,14 @@ use record::KeyedStream;
 use smoltcp::time::Instant;
 
 use crate::conn::Conn;
-use crate::firewall::Firewall;
+use crate::filter::Firewall;
 use crate::flow::{FlowKey, FlowProtocol, Frame};
-use crate::host::HostState;
 use crate::link::{Direction, Link, LinkProperties};
 use crate::neighbour::{Neighbours, RETRY, Way};
 use crate::packet::{Arp, BROADCAST, ETHERNET, EthernetHead, SHORTEST, TYPE_ARP, TYPE_IPV4};
 use crate::queue::{Event, Queue, Scheduled};
 use crate::slab::{Key, Slab};
+use crate::station::HostState;
 use crate::switch::Switch;
 
 type Later = Box<dyn FnOnce(&mut World) + Send>;
@@ -110,6 +110,17 @@ pub(crate) struct Nic {
     pub(crate) link: Link,
     pub(crate) neighbours: Neighbours,
     resolutions: BTreeMap<Ipv4Addr, u64>,
+}
+
+/// What a network card is made from.
+pub(crate) struct NewNic {
+    pub(crate) owner: Owner,
+    pub(crate) name: Arc<str>,
+    pub(crate) mac: [u8; 6],
+    pub(crate) addresses: Vec<(Ipv4Addr, u8)>,
+    pub(crate) gateway: Option<Ipv4Addr>,
+    pub(crate) switch: usize,
+    pub(crate) link: LinkProperties,
 }
 
 impl Nic {
@@ -205,17 +216,9 @@ impl World {
         self.addresses.get(&address).cloned().unwrap_or_else(|| address.to_string().into())
     }
 
-    /// Adds a network card to a switch.
-    pub(crate) fn add_nic(
-        &mut self,
-        owner: Owner,
-        name: Arc<str>,
-        mac: [u8; 6],
-        addresses: Vec<(Ipv4Addr, u8)>,
-        gateway: Option<Ipv4Addr>,
-        switch: usize,
-        link: LinkProperties,
-    ) -> usize {
+    /// Adds a network card to its switch; its number.
+    pub(crate) fn add_nic(&mut self, new: NewNic) -> usize {
+        let NewNic { owner, name, mac, addresses, gateway, switch, link } = new;
         let nic = self.nics.len();
         for (address, _) in &addresses {
             self.addresses.insert(*address, name.clone());
@@ -327,7 +330,7 @@ impl World {
         }
     }
 
-    /// The name of the switch's mirror counter is kept by the switch; this forwards.
+    /// Forwards a frame that the kernel has counted and mirrored.
     fn cross_switch(&mut self, from: usize, frame: Frame) {
         let Some(head) = EthernetHead::parse(&frame.octets) else { return self.recycle(frame.octets) };
         let switch = self.nics[from].switch;
@@ -437,5 +440,75 @@ fn is_live(scheduled: &Scheduled, timers: &Slab<Waker>, conns: &Slab<Box<Conn>>)
         Event::Timer { timer } => timers.get(*timer).is_some(),
         Event::Deadline { conn } => conns.get(*conn).is_some_and(|conn| conn.armed == Some(scheduled.at)),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frames that no stack of ours would send: random ones, and good ones with octets turned over.
+    #[test]
+    fn no_frame_makes_anything_panic() {
+        let start = "2021-02-05T08:00:00Z".parse().unwrap();
+        let mut kernel = crate::Kernel::new(crate::KernelConfig::new(1, start));
+        let site = site::Site::named("waterworks").unwrap();
+        let network = crate::build(&mut kernel, &site).unwrap();
+        let plc = network.host("plc-1").unwrap();
+        let _listener = plc.listen(502, 4).unwrap();
+        let client = network.host("hmi").unwrap();
+        kernel.spawner().spawn("client", async move {
+            let to = std::net::SocketAddrV4::new(plc.address(), 502);
+            let _stream = client.connect(to).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+        // Good frames to start from.
+        let good = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+        let into = good.clone();
+        network.mirror(
+            "control",
+            Box::new(move |_, _, frame| {
+                if into.borrow().len() < 16 {
+                    into.borrow_mut().push(frame.to_vec());
+                }
+            }),
+        );
+        kernel.run_until(record::VirtualTime::from_secs(1)).unwrap();
+        assert!(good.borrow().len() >= 5);
+        let name: Arc<str> = "anybody".into();
+        let flow = Arc::new(FlowKey {
+            source: name.clone(),
+            destination: name.clone(),
+            protocol: FlowProtocol::Tcp,
+            port: 0,
+            actor: name,
+            occurrence: 0,
+        });
+        let mut draws = KeyedStream::new(1, "test", "frames");
+        for n in 0..50_000 {
+            let mut octets = good.borrow()[draws.below(n * 8, good.borrow().len() as u64) as usize].clone();
+            for turn in 0..draws.below(n * 8 + 1, 4) {
+                let place = draws.below(n * 8 + 2 + turn, octets.len() as u64) as usize;
+                octets[place] = draws.bits(n * 8 + 5) as u8;
+            }
+            if n % 5 == 0 {
+                octets.truncate(draws.below(n * 8 + 6, 80) as usize);
+            }
+            let mut world = kernel.shared.world();
+            let nic = draws.below(n * 8 + 7, world.nics.len() as u64) as usize;
+            let at = world.now;
+            let frame = Frame { octets, flow: flow.clone(), position: n, draw: n };
+            world.queue.push(
+                at,
+                if n % 2 == 0 { Event::AtNic { nic, frame } } else { Event::AtSwitch { nic, frame } },
+            );
+            drop(world);
+            if n % 16 == 0 {
+                let end = kernel.now() + std::time::Duration::from_millis(3);
+                kernel.run_until(end).unwrap();
+            }
+        }
+        kernel.run_until(record::VirtualTime::from_secs(3600)).unwrap();
+        assert!(kernel.connections() < 8, "{}", kernel.connections());
     }
 }

@@ -30,8 +30,7 @@ fn a_scripted_actor_that_opens_a_kernel_socket_is_stopped() {
             into.borrow_mut().push(helper.join().unwrap());
         });
         kernel.run_until(VirtualTime::from_secs(1)).unwrap();
-        let errors = errors.borrow().clone();
-        errors
+        errors.take()
     })
     .join()
     .unwrap();

@@ -160,7 +160,8 @@ fn a_power_cut_loses_connections_without_a_packet() {
         notes.borrow_mut().push(format!("{:?}", error.kind()));
         let mut again = host.connect(at(PLC_1, 502)).await.unwrap();
         again.write_all(b"?").await.unwrap();
-        notes.borrow_mut().push(format!("{}", again.read_u8().await.unwrap()));
+        let answer = again.read_u8().await.unwrap();
+        notes.borrow_mut().push(format!("{answer}"));
     });
     assert_eq!(noted, ["ConnectionReset", "63"]);
 }

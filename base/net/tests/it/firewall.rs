@@ -44,8 +44,7 @@ fn probe(lab: &mut Lab, from: &str, to: Ipv4Addr, port: u16) -> ProbeResult {
         *into.borrow_mut() = Some(host.probe(at(to, port), ProbeStyle::HalfOpen, limit).await.unwrap());
     });
     lab.run(3.0);
-    let result = result.borrow().unwrap();
-    result
+    result.take().unwrap()
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn the_first_rule_that_matches_decides_and_goes_when_its_time_is_over() {
     let _listener = lab.host("historian").listen(1433, 4).unwrap();
     let block = rule("contain", "zone:enterprise", "zone:control", FirewallAction::Deny);
     let firewall = lab.network.firewall();
-    let id = firewall.add(block.clone(), Some(Duration::from_secs(60))).unwrap();
+    let id = firewall.add(block.clone(), Some(Duration::from_mins(1))).unwrap();
     assert_eq!(firewall.rules()[0].id, id);
     assert_eq!(firewall.rules()[0].expires, Some(VirtualTime::from_secs(60)));
     assert_eq!(probe(&mut lab, "it-historian", HISTORIAN, 1433), ProbeResult::Filtered);

@@ -24,7 +24,9 @@ struct Left {
     events: u64,
 }
 
-fn lab_with_polls() -> (Lab, Rc<RefCell<Vec<OutsideInput>>>, Rc<RefCell<Vec<String>>>) {
+type Kept<T> = Rc<RefCell<Vec<T>>>;
+
+fn lab_with_polls() -> (Lab, Kept<OutsideInput>, Kept<String>) {
     let mut lab = Lab::new(9);
     lab.serve_echo("plc-1", 502);
     lab.poll_echo("hmi", at(PLC_1, 502), 10, 100_000);
@@ -43,12 +45,7 @@ fn lab_with_polls() -> (Lab, Rc<RefCell<Vec<OutsideInput>>>, Rc<RefCell<Vec<Stri
     (lab, inputs, actions)
 }
 
-fn leave(
-    lab: Lab,
-    end: Option<LiveEnd>,
-    inputs: &Rc<RefCell<Vec<OutsideInput>>>,
-    actions: &Rc<RefCell<Vec<String>>>,
-) -> Left {
+fn leave(lab: Lab, end: Option<LiveEnd>, inputs: &Kept<OutsideInput>, actions: &Kept<String>) -> Left {
     let (now, events) = (lab.kernel.now(), lab.kernel.events_delivered());
     let (inputs, actions) = (inputs.borrow().clone(), actions.borrow().clone());
     Left { capture: lab.capture(), inputs, actions, end, now, events }

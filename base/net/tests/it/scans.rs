@@ -29,7 +29,7 @@ fn scan(style: ProbeStyle) -> (Vec<ProbeResult>, Vec<u8>) {
         into.borrow_mut().push(result);
     });
     lab.run(30.0);
-    assert_eq!(lab.kernel.connections(), if style == ProbeStyle::Connect { 1 } else { 0 });
+    assert_eq!(lab.kernel.connections(), usize::from(style == ProbeStyle::Connect));
     (Rc::try_unwrap(results).unwrap().into_inner(), lab.capture())
 }
 
