@@ -8,10 +8,15 @@
 //! [`mod@score`] (detection, the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
 //! that keep a scenario fair), [`bank`] (questions), [`debrief`] (the first shift's last page).
 
+pub mod bots;
 pub mod calls;
+pub mod logs;
 pub mod names;
 pub mod score;
+pub mod view;
 
 pub use calls::read_calls;
+pub use bots::{BandViolation, BotInput, BotResult, bands, play_all};
 pub use names::{EntityNames, UnknownEntity};
 pub use score::{Form, Score, ScoreInput, false_call_weight, score};
+pub use view::{RecordView, ViewError};
