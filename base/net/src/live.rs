@@ -258,6 +258,19 @@ impl Kernel {
         }
     }
 
+    /// Fast mode with a person in it: runs to `at`, then hands in an action as if it had come from outside.
+    pub fn run_until_action(
+        &mut self,
+        at: VirtualTime,
+        source: &str,
+        command: &str,
+    ) -> Result<(), KernelError> {
+        self.run_until(at)?;
+        let input = Outside::Action { command: command.to_owned() };
+        self.take_input(at.as_nanos(), source.to_owned(), input, None);
+        Ok(())
+    }
+
     /// Plays a live run again: the same seed and tasks, with `inputs` put back where they were. The run ends at
     /// `end`, as that one did.
     pub fn run_replay(&mut self, inputs: &[OutsideInput], end: VirtualTime) -> Result<(), KernelError> {

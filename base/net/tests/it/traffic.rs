@@ -171,3 +171,104 @@ fn a_quiet_day_leaves_nothing_behind() {
     assert!(lab.kernel.connections() < 10, "{}", lab.kernel.connections());
     assert_clean(&lab.capture());
 }
+
+/// A server that answers each request of 12 octets after `think_ms`, and reads nothing meanwhile.
+fn serve_slowly(lab: &Lab, host: &str, port: u16, think_ms: u64) {
+    let listener = lab.host(host).listen(port, 8).unwrap();
+    let (spawner, clock) = (lab.kernel.spawner(), lab.kernel.clock());
+    lab.spawn("slow listener", async move {
+        loop {
+            let mut stream = listener.accept().await;
+            let clock = clock.clone();
+            spawner.spawn("slow server", async move {
+                let mut request = [0; 12];
+                while stream.read_exact(&mut request).await.is_ok() {
+                    clock.sleep(Duration::from_millis(think_ms)).await;
+                    stream.write_all(&request).await.unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn slow_servers_look_clean() {
+    let mut lab = Lab::new(4);
+    let thinks = [1, 9, 39, 40, 41, 100, 350];
+    let done: Vec<_> = (0_u16..)
+        .zip(thinks)
+        .map(|(n, think)| {
+            serve_slowly(&lab, "plc-2", 502 + n, think);
+            lab.poll_echo("hmi", at(std::net::Ipv4Addr::new(192, 168, 1, 102), 502 + n), 70, 20)
+        })
+        .collect();
+    lab.run(20.0);
+    assert!(done.iter().all(|done| *done.borrow() == 20));
+    assert_clean(&lab.capture());
+}
+
+#[test]
+fn pipelined_requests_look_clean() {
+    let mut lab = Lab::new(4);
+    serve_slowly(&lab, "plc-1", 502, 100);
+    let (host, clock) = (lab.host("hmi"), lab.kernel.clock());
+    lab.spawn("pipeliner", async move {
+        let mut stream = host.connect(at(PLC_1, 502)).await.unwrap();
+        for n in 0..30_u8 {
+            stream.write_all(&[n; 12]).await.unwrap();
+            clock.sleep(Duration::from_millis(u64::from(n) * 3)).await;
+        }
+        let mut answers = [0; 360];
+        stream.read_exact(&mut answers).await.unwrap();
+        assert!(answers.chunks(12).zip(0..).all(|(answer, n)| answer == [n; 12]));
+    });
+    lab.run(20.0);
+    assert_eq!(lab.kernel.connections(), 0);
+    assert_clean(&lab.capture());
+}
+
+#[test]
+fn both_sides_may_close_at_once() {
+    let mut lab = Lab::new(4);
+    let listener = lab.host("plc-1").listen(502, 8).unwrap();
+    let (host, clocks) = (lab.host("hmi"), (lab.kernel.clock(), lab.kernel.clock()));
+    let when = record::VirtualTime::from_secs(1);
+    lab.spawn("server", async move {
+        let mut stream = listener.accept().await;
+        stream.write_all(b"hello").await.unwrap();
+        clocks.0.sleep_until(when).await;
+    });
+    lab.spawn("client", async move {
+        let mut stream = host.connect(at(PLC_1, 502)).await.unwrap();
+        stream.read_exact(&mut [0; 5]).await.unwrap();
+        clocks.1.sleep_until(when).await;
+    });
+    lab.run(30.0);
+    assert_eq!(lab.kernel.connections(), 0);
+    assert_clean(&lab.capture());
+}
+
+#[test]
+fn a_reader_that_comes_by_now_and_then_looks_clean() {
+    let mut lab = Lab::new(4);
+    let listener = lab.host("historian").listen(5000, 8).unwrap();
+    let clock = lab.kernel.clock();
+    lab.spawn("server", async move {
+        let mut stream = listener.accept().await;
+        let mut buffer = [0; 16_384];
+        while let Ok(1..) = stream.read(&mut buffer).await {
+            clock.sleep(Duration::from_millis(250)).await;
+        }
+    });
+    let (host, clock) = (lab.host("hmi"), lab.kernel.clock());
+    lab.spawn("client", async move {
+        let mut stream = host.connect(at(HISTORIAN, 5000)).await.unwrap();
+        for _ in 0..50 {
+            stream.write_all(&[1; 3000]).await.unwrap();
+            clock.sleep(Duration::from_millis(200)).await;
+        }
+    });
+    lab.run(60.0);
+    assert_eq!(lab.kernel.connections(), 0);
+    assert_clean(&lab.capture());
+}
