@@ -103,6 +103,27 @@ fn packets(kinds: &[(u8, Vec<u8>)]) -> Vec<u8> {
         .collect()
 }
 
+/// What a server makes of these packets as the first thing a client says.
+fn accept(octets: Vec<u8>) -> TdsError {
+    let (near, far) = tokio::io::duplex(10_000);
+    run(&ManualClock::default(), vec![Box::pin(say(far, octets))], async move {
+        TdsServer::accept(near, ServerSettings::default(), |_| true).await.unwrap_err()
+    })
+}
+
+#[test]
+fn packets_and_messages_are_bounded() {
+    assert_eq!(accept(vec![0x12, 1, 0, 7, 0, 0, 1, 0]), TdsError::PacketLength { got: 7, max: 32_767 });
+    assert_eq!(
+        accept(vec![0x12, 1, 0x80, 0, 0, 0, 1, 0]),
+        TdsError::PacketLength { got: 32_768, max: 32_767 }
+    );
+    assert_eq!(accept(vec![0x10, 1, 0, 8, 0, 0, 1, 0]), TdsError::MessageType { expected: 0x12, got: 0x10 });
+    assert_eq!(accept(vec![0x12, 1, 0]), TdsError::Closed);
+    let endless = [&[0x12, 0, 0x7f, 0xff, 0, 0, 1, 0][..], &[0; 32_759]].concat().repeat(130);
+    assert_eq!(accept(endless), TdsError::MessageLength { max: 4 << 20 });
+}
+
 proptest! {
     #[test]
     fn no_octets_make_either_end_panic(first in prop::collection::vec(any::<u8>(), 0..200), second in prop::collection::vec(any::<u8>(), 0..300), honest: bool) {
