@@ -52,8 +52,8 @@ impl Communication {
         self.log.iter().copied().collect()
     }
 
-    /// An ADU reached the device, for whomever.
-    pub(crate) fn seen(&mut self) {
+    /// An ADU for somebody else passed by.
+    pub(crate) fn overheard(&mut self) {
         self.count(Counter::BusMessages);
     }
 
@@ -64,6 +64,7 @@ impl Communication {
 
     /// A request for this device is about to be carried out.
     pub(crate) fn received(&mut self) {
+        self.count(Counter::BusMessages);
         self.count(Counter::ServerMessages);
         self.note(RECEIVED | if self.listen_only { WHILE_LISTENING } else { 0 });
     }

@@ -165,13 +165,14 @@ impl Core {
 
     /// Queues a request, or says at once what becomes of it.
     pub(crate) fn offer(&mut self, adu: Adu<'_>) -> Offered {
-        self.communication.seen();
         let ours = adu.unit == self.unit || adu.unit == UnitId::DEVICE || adu.unit == UnitId(0);
         if !ours {
+            self.communication.overheard();
             return Offered::Silence;
         }
         if self.queue.len() >= QUEUE_SCANS * self.requests_per_scan {
             if self.communication.listen_only() {
+                self.communication.overheard();
                 return Offered::Silence;
             }
             self.communication.received();
@@ -247,7 +248,7 @@ impl Core {
         }
         self.events.push(self.now, EventKind::Mode { from: self.mode, to: mode });
         if mode == Mode::Run {
-            self.image.restart(self.logic.retained());
+            self.image.restart(self.logic.retained(), &self.inputs);
             self.logic.restart(&mut self.image);
             self.alarms.clear();
             self.events.push(self.now, EventKind::Restarted);

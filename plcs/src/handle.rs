@@ -142,7 +142,7 @@ impl Place {
 
     /// An ADU of another protocol passed by.
     pub(crate) fn foreign(&self) {
-        self.handle.with(|core| core.communication.seen());
+        self.handle.with(|core| core.communication.overheard());
     }
 
     pub(crate) fn framing_lost(&self, at: VirtualTime) {

@@ -120,10 +120,11 @@ impl Image {
         &self.watched
     }
 
-    /// Back to the initial values, but for what is retained.
-    pub(crate) fn restart(&mut self, retained: &[SignalId]) {
+    /// Back to the initial values, but for what is retained and what the wires say.
+    pub(crate) fn restart(&mut self, retained: &[SignalId], inputs: &[SignalId]) {
         for (index, value) in self.values.iter_mut().enumerate() {
-            if !retained.contains(&SignalId(index)) {
+            let id = SignalId(index);
+            if !retained.contains(&id) && !inputs.contains(&id) {
                 *value = self.initial[index];
             }
         }

@@ -2,6 +2,9 @@
 //!
 //! A value that arrives counts as fresh for as long as the logic says ([`crate::logic::pumps`]); this task judges nothing.
 //! It counts the values that arrived in a signal of its own, by which the logic sees that the link lives.
+//!
+//! Like many a compact controller, it renews its connection now and then, so that one that died half-open does not last. In
+//! the second between it has no place at the other controller: somebody who takes the last free one then keeps it out.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -17,6 +20,9 @@ use crate::logic::pumps::UPDATES;
 
 /// Time from one reading to the next.
 pub const PEER_PERIOD: Duration = Duration::from_secs(1);
+
+/// Readings over one connection before it is renewed.
+pub const RENEW_AFTER_READINGS: u32 = 30;
 
 /// What a controller does in automatic when a value that it gets from another one stays away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct PeerPoint {
     pub entry: RegisterEntry,
     /// Tag of the signal that takes it here.
     pub target: String,
+    /// Readings over one connection before it is renewed; 0 for never.
+    pub renew_after_readings: u32,
 }
 
 impl PeerPoint {
@@ -48,7 +56,12 @@ impl PeerPoint {
             .entry(tag, |entry| entry.table == Table::Input)
             .or_else(|| source.entry(tag, |entry| entry.table == Table::Holding))
             .ok_or_else(|| MissingSignal { device: source.name.get_ref().clone(), tag: tag.to_owned() })?;
-        Ok(Self { unit: UnitId(source.unit_id), entry: entry.clone(), target: target.to_owned() })
+        Ok(Self {
+            unit: UnitId(source.unit_id),
+            entry: entry.clone(),
+            target: target.to_owned(),
+            renew_after_readings: RENEW_AFTER_READINGS,
+        })
     }
 }
 
@@ -73,7 +86,7 @@ pub async fn poll_peer<K: Connect, C: Clock>(
     let mut session = ModbusSession::new(connect, clock.clone(), settings);
     let address = RegisterAddress(*point.entry.address.get_ref());
     let width = point.entry.encoding.width();
-    let mut arrived = 0_u32;
+    let (mut arrived, mut readings) = (0_u32, 0);
     let mut next = clock.now();
     loop {
         let words = match point.entry.table {
@@ -87,6 +100,13 @@ pub async fn poll_peer<K: Connect, C: Clock>(
             arrived = arrived.wrapping_add(1);
             handle.deliver(target, point.entry.decode([first, second]));
             handle.deliver(counter, f64::from(arrived));
+            readings += 1;
+            if readings == point.renew_after_readings {
+                session.disconnect();
+            }
+        }
+        if !session.is_connected() {
+            readings = 0;
         }
         while next <= clock.now() {
             next += PEER_PERIOD;

@@ -6,8 +6,8 @@
 //! ([`crate::peer`]), as TANK.LEVEL. Every value that arrives moves TANK.UPDATES on; when that has stood still for 3 s, the
 //! link counts as lost, TANK.COMM goes to 0, and the configured [`CommLossAction`] says what the automatic does.
 //!
-//! A pump must not run dry: suction pressure below 0.5 m for 10 s stops both pumps whatever the mode (P-301.TRIPPED and
-//! P-302.TRIPPED, seen in the controller alone). The trip lifts by itself once the suction has been above 1 m for 60 s.
+//! A pump must not run dry: suction pressure below 0.8 m for 10 s stops both pumps whatever the mode (P-301.TRIPPED and
+//! P-302.TRIPPED, seen in the controller alone). The trip lifts by itself once the suction has been above 1.2 m for 60 s.
 //!
 //! # What can go wrong
 //! With *hold last*, a level that is lost while a pump runs never reaches the stop level: the tank overflows, or,
@@ -22,12 +22,13 @@ use crate::peer::CommLossAction;
 
 /// Without a new level for this long the link to PLC-3 is lost.
 const COMM_LOSS: Duration = Duration::from_secs(3);
-/// Suction pressure that lets a pump run dry, m of water.
-const SUCTION_LOW_M: f64 = 0.5;
+/// Suction pressure that comes before a pump runs dry, m of water: a little above the plant's own pressure switch, so
+/// that the controller acts first.
+const SUCTION_LOW_M: f64 = 0.8;
 /// How long it must last (B_water.md: "suction < NPSH: trip 10 s").
 const SUCTION_LOW_DELAY: Duration = Duration::from_secs(10);
 /// Suction pressure at which it is over, m of water.
-const SUCTION_RESTORED_M: f64 = 1.0;
+const SUCTION_RESTORED_M: f64 = 1.2;
 /// How long that must last.
 const SUCTION_RESTORED_DELAY: Duration = Duration::from_secs(60);
 

@@ -8,8 +8,8 @@
 //! holds it (PH.TRIPPED) until PH.TRIP.RESET is written while the pH is below that limit. Switching PH.TRIP.EN off
 //! prevents new trips; it does not lift one.
 //! *Hypochlorite*: paced by flow in the same way.
-//! *Clearwell level*: PI control of the raw water valve. The tank integrates (0.38 m3/s over 500 m2 at full opening), so
-//! 100 %/m makes its time constant 22 min, and an integral time of four of those damps it critically. The command
+//! *Clearwell level*: PI control of the raw water valve. The tank integrates (0.25 m3/s over 500 m2 at full opening), so
+//! 80 %/m makes its time constant 42 min; an integral time of two hours damps it well (ratio 0.85). The command
 //! moves only where it differs by half a per cent, to spare the valve.
 //!
 //! # What can go wrong
@@ -24,8 +24,8 @@ use crate::logic::blocks::{HighAlarm, OnDelay, Pi, saturate};
 
 /// What P-201 delivers at full speed: 350 mg/L of NaOH at 190 L/s (B_water.md), kg/h.
 pub const NAOH_CAPACITY_KG_PER_H: f64 = 239.4;
-/// What P-202 delivers at full speed: 6 mg/L of free chlorine at 190 L/s, kg/h.
-pub const CHLORINE_CAPACITY_KG_PER_H: f64 = 4.104;
+/// What P-202 delivers at full speed: 5 mg/L of chlorine at 190 L/s (the plant file), kg/h.
+pub const CHLORINE_CAPACITY_KG_PER_H: f64 = 3.42;
 /// kg/h in one mg/L at one L/s.
 const KG_PER_H_PER_MG_PER_S: f64 = 0.0036;
 
@@ -36,10 +36,10 @@ const PH_TRIP: f64 = 9.0;
 /// How long the pH must stay above it.
 const PH_TRIP_DELAY: Duration = Duration::from_secs(10);
 
-const LEVEL_GAIN: f64 = 100.0;
-const LEVEL_INTEGRAL_TIME_S: f64 = 5300.0;
-/// Half of 380 L/s: the normal flow of 190 L/s, %.
-const VALVE_BIAS: f64 = 50.0;
+const LEVEL_GAIN: f64 = 80.0;
+const LEVEL_INTEGRAL_TIME_S: f64 = 7200.0;
+/// The normal flow of 190 L/s out of 250 L/s at full opening, %.
+const VALVE_BIAS: f64 = 76.0;
 const VALVE_DEADBAND: f64 = 0.5;
 
 /// One flow-paced dosing pump.
