@@ -9,17 +9,30 @@
 //! ([`Plan::faults`]); the lab applies them.
 //!
 //! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], [`texts`], [`plan`]; then, on the network,
-//! [`chronicle`], [`poller`], [`hmi`], [`historian`], [`maintenance`], [`rfb`], [`intruder`], and [`mod@stage`],
+//! [`chronicle`], `poller`, [`hmi`], `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
 //! which puts them together.
 
+pub mod chronicle;
 pub mod deed;
+mod historian;
+pub mod hmi;
+mod intruder;
+mod maintenance;
 pub mod plan;
+mod poller;
+mod remote;
+pub mod rfb;
 pub mod scenario;
+mod scene;
 pub mod span;
+pub mod stage;
 pub mod texts;
 pub mod variable;
 
+pub use chronicle::JournalEntry;
 pub use deed::Deed;
+pub use hmi::{HmiAlarm, HmiView};
 pub use plan::{Cast, Cause, EventKind, Plan, PlannedEvent, PlantFault, Preset};
 pub use scenario::Scenario;
+pub use stage::{Stage, StageError, stage};
 pub use texts::Texts;

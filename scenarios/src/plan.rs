@@ -113,6 +113,37 @@ pub struct PlannedEvent {
     pub points: Vec<EntityId>,
 }
 
+impl PlannedEvent {
+    /// Work that nobody planned and nobody labels.
+    pub(crate) fn unlabelled(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            campaign: String::new(),
+            kind: EventKind::Ordinary,
+            verdict: Verdict::Authorised,
+            at: VirtualTime::ZERO,
+            deed: Deed::Operate { writes: Vec::new() },
+            depends_on: None,
+            techniques: Vec::new(),
+            severity: 0,
+            limit: None,
+            ticket: None,
+            summary: String::new(),
+            source: None,
+            target: EntityId::host(id),
+            points: Vec::new(),
+        }
+    }
+}
+
+/// The next place between two scans at or after a time; `offset_ns` tells apart what would fall on one.
+pub(crate) fn between_scans(at: VirtualTime, offset_ns: u64) -> VirtualTime {
+    let place = PLACE_NS + offset_ns.min(PLACE_WIDTH_NS);
+    let frame = at.as_nanos() / FRAME_NS * FRAME_NS;
+    let moved = frame + place;
+    VirtualTime::from_nanos(if moved < at.as_nanos() { moved + FRAME_NS } else { moved })
+}
+
 /// Which events of a plan take place: twins of a run differ in this alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cast {
@@ -392,7 +423,7 @@ impl Draft<'_> {
         id: String,
         at: VirtualTime,
     ) -> Result<(), FileError> {
-        let at = self.between_scans(&id, at);
+        let at = self.place(&id, at);
         if at >= plan.end {
             let place = event.at.as_ref().or(event.delay.as_ref()).or(event.every.as_ref());
             return match (kind, place) {
@@ -448,11 +479,9 @@ impl Draft<'_> {
     }
 
     /// Moves a time to its place between two scans.
-    fn between_scans(&self, id: &str, at: VirtualTime) -> VirtualTime {
-        let frame = at.as_nanos() / FRAME_NS * FRAME_NS;
-        let place =
-            PLACE_NS + KeyedStream::new(self.seed, id, "place between scans").below(0, PLACE_WIDTH_NS);
-        VirtualTime::from_nanos(frame + place)
+    fn place(&self, id: &str, at: VirtualTime) -> VirtualTime {
+        let offset = KeyedStream::new(self.seed, id, "place between scans").below(0, PLACE_WIDTH_NS);
+        between_scans(at, offset)
     }
 
     fn error<T>(&self, place: &Spanned<T>, problem: String, fix: &str) -> FileError {
