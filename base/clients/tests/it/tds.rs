@@ -120,7 +120,7 @@ fn packets_and_messages_are_bounded() {
     );
     assert_eq!(accept(vec![0x10, 1, 0, 8, 0, 0, 1, 0]), TdsError::MessageType { expected: 0x12, got: 0x10 });
     assert_eq!(accept(vec![0x12, 1, 0]), TdsError::Closed);
-    let endless = [&[0x12, 0, 0x7f, 0xff, 0, 0, 1, 0][..], &[0; 32_759]].concat().repeat(130);
+    let endless = [vec![0x12, 0, 0x7f, 0xff, 0, 0, 1, 0], vec![0; 32_759]].concat().repeat(130);
     assert_eq!(accept(endless), TdsError::MessageLength { max: 4 << 20 });
 }
 
