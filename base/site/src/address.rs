@@ -102,7 +102,7 @@ impl Subnet {
         self.contains(address).then_some(address)
     }
 
-    fn mask(&self) -> u32 {
+    fn mask(self) -> u32 {
         if self.prefix == 0 { 0 } else { u32::MAX << (32 - u32::from(self.prefix)) }
     }
 }

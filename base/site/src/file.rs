@@ -38,7 +38,7 @@ impl Source<'_> {
     /// Line of an octet offset, counted from 1.
     pub fn line_at(&self, offset: usize) -> usize {
         let end = offset.min(self.text.len());
-        self.text.as_bytes()[..end].iter().filter(|octet| **octet == b'\n').count() + 1
+        self.text.as_bytes()[..end].split(|octet| *octet == b'\n').count()
     }
 
     /// An error at a value that was read with its place.

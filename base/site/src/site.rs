@@ -1,6 +1,6 @@
 //! A whole site: reading its file and checking that it makes sense.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use serde::Deserialize;
@@ -162,12 +162,12 @@ impl Site {
     }
 
     fn check_hosts(&self, source: &Source<'_>) -> Result<(), FileError> {
-        let mut names = BTreeMap::new();
+        let mut names = BTreeSet::new();
         let mut addresses = BTreeMap::new();
         let mut macs = BTreeMap::new();
         for host in &self.hosts {
             let name = host.name.get_ref();
-            if names.insert(name, ()).is_some() {
+            if !names.insert(name) {
                 return Err(source.error(
                     &host.name,
                     format!("two hosts are called {name:?}"),
@@ -216,17 +216,17 @@ impl Site {
     }
 
     fn check_tags(&self, source: &Source<'_>) -> Result<(), FileError> {
-        let mut names = BTreeMap::new();
+        let mut names = BTreeSet::new();
         for tag in &self.tags {
             let name = tag.name.get_ref();
-            if names.insert(name, ()).is_some() {
+            if !names.insert(name) {
                 return Err(source.error(
                     &tag.name,
                     format!("two tags are called {name:?}"),
                     "rename one of them",
                 ));
             }
-            if !(tag.low < tag.high) {
+            if tag.low.partial_cmp(&tag.high) != Some(std::cmp::Ordering::Less) {
                 return Err(source.error(
                     &tag.name,
                     format!("{name}: low must be below high"),
