@@ -1,1 +1,37 @@
 //! Passive sensor: frames to records to findings.
+//!
+//! This crate watches; it sends nothing and opens nothing but files. It never trusts a length, never panics on any
+//! input, and writes the same files for the same frames. It knows no attack: people run it on real plants.
+//!
+//! ```text
+//! frames -> connections and streams -> protocol records -> enrichment -> rules -> findings
+//! ```
+//!
+//! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
+//! `modbus` (PDUs), [`log`] (rows and sinks), `known` (documentation), `facts` (baseline), `process` (tags and ties),
+//! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
+//! `sentence`, [`sensor`] (the way of a frame), [`cli`].
+
+pub mod capture;
+pub mod cli;
+mod enrich;
+mod event;
+mod facts;
+mod findings;
+mod flow;
+pub mod frame;
+mod inventory;
+mod known;
+pub mod log;
+mod modbus;
+mod process;
+pub mod rules;
+pub mod sensor;
+mod sentence;
+mod stream;
+mod tcp;
+
+pub use capture::{CaptureError, CaptureReader, LinkType};
+pub use log::{Log, LogFormat, LogSink, MemorySink, WriterSink, directory_sink};
+pub use rules::{RuleCard, RuleSet};
+pub use sensor::{Sensor, SensorConfig, Summary};

@@ -1,0 +1,235 @@
+//! The command line of `fieldrange-sensor`, which `fieldrange sense` shares word for word.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use site::{FileError, Site};
+
+use crate::capture::{CaptureError, CaptureReader};
+use crate::log::{LogFormat, directory_sink};
+use crate::rules::RuleSet;
+use crate::sensor::{Sensor, SensorConfig, Summary};
+
+/// What the sensor is asked to do.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example:
+  fieldrange-sensor -r span.pcapng --site waterworks --log-dir logs
+  column -t -s '\t' logs/modbus.log | less -S")]
+pub struct SenseArgs {
+    /// Capture to read, pcap or pcapng; - for standard input
+    #[arg(short = 'r', long = "read", value_name = "FILE")]
+    pub read: PathBuf,
+    /// Directory for conn.log, modbus.log, weird.log, inventory.log and findings.jsonl; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub log_dir: PathBuf,
+    /// Documentation of the site: the name of one that comes with Fieldrange, or a file ending in .toml
+    #[arg(long, value_name = "NAME|FILE")]
+    pub site: Option<String>,
+    /// How long the baseline learns from the first frame on, as in 90s, 30min, 2h
+    #[arg(long, value_name = "SPAN", default_value = "120s", value_parser = parse_span)]
+    pub learn: Duration,
+    /// Directory with Sigma rules of your own, beside those that come with the sensor
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Start of the run in UTC, as in 2026-03-02T06:00:00Z: findings' times then count from it
+    #[arg(long, value_name = "TIME")]
+    pub origin: Option<record::StartTime>,
+    /// How logs are written
+    #[arg(long, value_enum, default_value = "tsv")]
+    pub format: Format,
+    /// Print the summary as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tab-separated, with Zeek's header
+    Tsv,
+    /// One JSON object per line
+    Json,
+}
+
+/// Why it could not be done; what was read before is kept in the logs.
+#[derive(Debug, thiserror::Error)]
+pub enum SenseError {
+    /// The capture.
+    #[error("{0}")]
+    Capture(#[from] CaptureError),
+    /// The site file or a rule.
+    #[error("{0}")]
+    File(#[from] FileError),
+    /// The logs.
+    #[error("{directory}: {source}")]
+    Logs {
+        /// Where they were to go.
+        directory: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The summary could not be printed.
+    #[error("standard output: {0}")]
+    Output(io::Error),
+}
+
+/// Reads a capture through the sensor, writes its logs and prints the summary to `out`. An error comes after the logs of
+/// everything that could be read were written.
+pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError> {
+    let config = SensorConfig {
+        site: args.site.as_deref().map(load_site).transpose()?.map(Arc::new),
+        learn: args.learn,
+        origin: args.origin,
+        format: if args.format == Format::Json { LogFormat::Json } else { LogFormat::Tsv },
+        ..SensorConfig::default()
+    };
+    let rules = match &args.rules {
+        Some(directory) => RuleSet::with_directory(directory)?,
+        None => RuleSet::embedded()?,
+    };
+    // Opened before the directory is made: a wrong name leaves nothing behind.
+    let name = args.read.display().to_string();
+    let (source, size): (Box<dyn io::Read>, Option<u64>) = if args.read.as_os_str() == "-" {
+        (Box::new(io::stdin().lock()), None)
+    } else {
+        let file = std::fs::File::open(&args.read)
+            .map_err(|source| CaptureError::Io { file: name.clone(), source })?;
+        let size = file.metadata().ok().map(|metadata| metadata.len());
+        (Box::new(file), size)
+    };
+    let mut reader = CaptureReader::new(&name, source)?;
+    let trouble = |source| SenseError::Logs { directory: args.log_dir.clone(), source };
+    let sink = directory_sink(&args.log_dir).map_err(trouble)?;
+    let mut sensor = Sensor::new(config, rules, sink);
+    let mut progress = Progress::new(size);
+    let broken = loop {
+        match reader.next_frame() {
+            Ok(Some(frame)) => sensor.on_frame_of(frame.link, frame.unix_nanos, frame.octets),
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+        progress.tick(&reader);
+    };
+    progress.end();
+    let summary = sensor.finish().map_err(trouble)?;
+    print(args, &summary, out).map_err(SenseError::Output)?;
+    match broken {
+        Some(error) => Err(error.into()),
+        None => Ok(summary),
+    }
+}
+
+fn load_site(name: &str) -> Result<Site, FileError> {
+    if !Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+        return Site::named(name);
+    }
+    let text = std::fs::read_to_string(name).map_err(|error| FileError {
+        file: name.to_owned(),
+        line: 0,
+        problem: error.to_string(),
+        fix: "name a site file that can be read".to_owned(),
+    })?;
+    Site::parse(name, &text)
+}
+
+fn print(args: &SenseArgs, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    if args.json {
+        return writeln!(out, "{}", serde_json::to_string_pretty(summary)?);
+    }
+    let [informational, low, medium, high, critical] = summary.findings;
+    writeln!(
+        out,
+        "{} frames, {} connections, {} Modbus PDUs, {} hosts",
+        summary.frames, summary.connections, summary.modbus_pdus, summary.hosts
+    )?;
+    writeln!(
+        out,
+        "findings: {critical} critical, {high} high, {medium} medium, {low} low, {informational} informational"
+    )?;
+    if summary.odd_frames + summary.weirds > 0 {
+        writeln!(out, "oddities: {} (weird.log)", summary.weirds)?;
+    }
+    if summary.bad_checksums > 0 {
+        writeln!(
+            out,
+            "wrong TCP checksums: {}; a capture taken on the sender itself shows them before the card computes them",
+            summary.bad_checksums
+        )?;
+    }
+    if summary.evicted > 0 {
+        writeln!(out, "connections ended early to make room: {}", summary.evicted)?;
+    }
+    writeln!(out, "logs in {}", args.log_dir.display())
+}
+
+/// `90s`, `30min`, `2h`, `250ms`; a bare number is seconds.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let split = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds_per_unit = match unit {
+        "ms" => 0.001,
+        "s" | "" => 1.0,
+        "min" | "m" => 60.0,
+        "h" => 3600.0,
+        "d" => 86_400.0,
+        _ => return Err(format!("a span is a number with ms, s, min, h or d, as in 120s; got {text:?}")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("a span begins with a number; got {text:?}"))?;
+    Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| format!("{text:?} is too long"))
+}
+
+/// Says on standard error how far a long read is; only to a person. The wall clock decides when, never what is written.
+struct Progress {
+    size: Option<u64>,
+    shown: bool,
+    due: Option<Instant>,
+    frames: u64,
+}
+
+impl Progress {
+    fn new(size: Option<u64>) -> Self {
+        let due = io::stderr().is_terminal().then(|| Instant::now() + Duration::from_secs(1));
+        Self { size, shown: false, due, frames: 0 }
+    }
+
+    fn tick<R: io::Read>(&mut self, reader: &CaptureReader<R>) {
+        self.frames += 1;
+        if !self.frames.is_multiple_of(1 << 14) {
+            return;
+        }
+        let Some(due) = self.due else { return };
+        let now = Instant::now();
+        if now < due {
+            return;
+        }
+        self.due = Some(now + Duration::from_millis(250));
+        self.shown = true;
+        let share = self.size.filter(|size| *size > 0).map(|size| reader.offset() * 100 / size);
+        let share = share.map(|percent| format!(", {percent} %")).unwrap_or_default();
+        eprint!("\r{} frames{share}   ", reader.frames());
+    }
+
+    fn end(&self) {
+        if self.shown {
+            eprint!("\r{:40}\r", "");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_numbers_with_units() {
+        for (text, seconds) in [("120s", 120.0), ("30min", 1800.0), ("2h", 7200.0), ("0.5s", 0.5), ("7", 7.0)]
+        {
+            assert_eq!(parse_span(text).unwrap().as_secs_f64(), seconds);
+        }
+        for wrong in ["", "s", "1 week", "-1s", "1e9999d"] {
+            assert!(parse_span(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,433 @@
+//! The baseline: who talks to whom, how, and how often; learnt first, judged afterwards.
+//!
+//! # Theory of operation
+//! Everything is kept by *pair*: source, target, transport and service port. For the first span of a capture the pairs
+//! learn; after it, what a pair does that it did not do while learning is *new*, and stays new however often it is
+//! done: a finding's suppression, not forgetting, keeps it from being repeated. What the site's documentation allows
+//! counts as learnt where the rules say so (writers), and nowhere else.
+//!
+//! # What can go wrong
+//! An attacker who was there while the baseline was learnt is part of it. A flood makes pairs without end: at most
+//! [`PAIRS_MAX`] are kept; where more come, those that were not learnt and have no open connection are forgotten, and
+//! where that does not help, all further pairs share one that knows nothing.
+
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use wire::modbus::Table;
+
+use crate::flow::Proto;
+
+/// Pairs kept.
+const PAIRS_MAX: usize = 16 << 10;
+/// Separate address ranges kept per table of a pair.
+const RANGES_MAX: usize = 256;
+/// Different refusals kept per pair.
+const EXCEPTIONS_MAX: usize = 64;
+/// Requests that a client must have sent while learning to count as one that polls.
+const POLLS_MIN: u64 = 5;
+const SECOND: u64 = 1_000_000_000;
+/// A poll is lost when it has been silent for this many of its mean intervals, and at least [`SILENCE_MIN`].
+const SILENCE_INTERVALS: u64 = 20;
+const SILENCE_MIN: u64 = 30 * SECOND;
+
+/// Where a pair lies; 0 is the one that stands for all that found no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PairIndex(u32);
+
+/// Source, target, transport, service port.
+pub(crate) type PairKey = (IpAddr, IpAddr, Proto, u16);
+
+/// How often a client asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Polls {
+    learnt: u64,
+    first: u64,
+    last: u64,
+    /// Silence after which it counts as lost; set when learning ends.
+    patience: Option<u64>,
+    lost: bool,
+}
+
+/// The Modbus side of a pair.
+#[derive(Debug, Default)]
+struct ModbusFacts {
+    /// Function codes that were learnt, one bit each.
+    functions: u128,
+    /// Learnt refusals: function and exception code.
+    exceptions: Vec<(u8, u8)>,
+    reads: bool,
+    writes: bool,
+    /// Learnt address ranges by table, first and last address.
+    ranges: [Vec<(u16, u16)>; 4],
+    polls: Polls,
+}
+
+/// Who calls whom on which service.
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) key: PairKey,
+    learnt: bool,
+    /// The target accepted a connection at some time.
+    accepted: bool,
+    /// The rules have been told that it is new.
+    announced: bool,
+    connections: u64,
+    pub(crate) open: u32,
+    open_learnt: u32,
+    modbus: Option<Box<ModbusFacts>>,
+}
+
+impl Pair {
+    fn new(key: PairKey) -> Self {
+        Self {
+            key,
+            learnt: false,
+            accepted: false,
+            announced: false,
+            connections: 0,
+            open: 0,
+            open_learnt: 0,
+            modbus: None,
+        }
+    }
+}
+
+/// What is new about a connection's outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PairNews {
+    pub(crate) new_talker: bool,
+    /// Open connections of the source to the service, this one included.
+    pub(crate) open: u32,
+    pub(crate) more_connections: bool,
+    pub(crate) used_to_accept: bool,
+}
+
+/// What is new about a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RequestNews {
+    pub(crate) new_reader: bool,
+    pub(crate) new_writer: bool,
+    pub(crate) new_function: bool,
+    pub(crate) new_range: bool,
+}
+
+/// A poll that stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LostPoll {
+    pub(crate) source: IpAddr,
+    pub(crate) target: IpAddr,
+    /// Nanoseconds since its last request.
+    pub(crate) silence: u64,
+    /// Mean interval between requests while learning, nanoseconds.
+    pub(crate) interval: u64,
+}
+
+/// The baseline.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pairs: IndexMap<PairKey, Pair>,
+    overflow: Pair,
+    learn: u64,
+    learn_until: Option<u64>,
+    learning: bool,
+    /// Pairs that poll.
+    pollers: Vec<PairKey>,
+    /// Hosts that were seen while learning.
+    hosts: IndexMap<IpAddr, ()>,
+    /// How often pairs were forgotten; part of a uid, so that none repeats.
+    pub(crate) forgotten: u64,
+}
+
+impl Facts {
+    /// Learns for `learn` nanoseconds from the first frame on.
+    pub(crate) fn new(learn: u64) -> Self {
+        let nobody = IpAddr::from([0, 0, 0, 0]);
+        Self {
+            pairs: IndexMap::new(),
+            overflow: Pair::new((nobody, nobody, Proto::Tcp, 0)),
+            learn,
+            learn_until: None,
+            learning: true,
+            pollers: Vec::new(),
+            hosts: IndexMap::new(),
+            forgotten: 0,
+        }
+    }
+
+    /// Moves on; learning ends when its time is over.
+    pub(crate) fn tick(&mut self, now: u64) {
+        let until = *self.learn_until.get_or_insert(now.saturating_add(self.learn));
+        if !self.learning || now < until {
+            return;
+        }
+        self.learning = false;
+        for pair in self.pairs.values_mut() {
+            let Some(modbus) = &mut pair.modbus else { continue };
+            let polls = &mut modbus.polls;
+            if polls.learnt < POLLS_MIN {
+                continue;
+            }
+            let interval = (polls.last - polls.first) / (polls.learnt - 1);
+            let patience = (interval * SILENCE_INTERVALS).max(SILENCE_MIN);
+            // One burst and then nothing is no polling; nor is one that had stopped already.
+            if polls.last - polls.first >= self.learn / 4 && until.saturating_sub(polls.last) < patience {
+                polls.patience = Some(patience);
+                self.pollers.push(pair.key);
+            }
+        }
+    }
+
+    pub(crate) fn is_learning(&self) -> bool {
+        self.learning
+    }
+
+    pub(crate) fn host_seen(&mut self, address: IpAddr) {
+        if self.learning && self.hosts.len() < PAIRS_MAX {
+            self.hosts.insert(address, ());
+        }
+    }
+
+    pub(crate) fn knows_host(&self, address: IpAddr) -> bool {
+        self.hosts.contains_key(&address)
+    }
+
+    /// The pair of a new connection, and which one it is of that pair.
+    pub(crate) fn open_pair(&mut self, key: PairKey) -> (PairIndex, u64) {
+        if !self.pairs.contains_key(&key) && self.pairs.len() >= PAIRS_MAX {
+            self.pairs.retain(|_, pair| pair.learnt || pair.open > 0);
+            self.forgotten += 1;
+        }
+        // Indices stay valid while nothing is removed: connections hold keys' places only until the next `retain`,
+        // and look themselves up by key afterwards (see `pair`).
+        let full = self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&key);
+        if full {
+            self.overflow.connections += 1;
+            return (PairIndex(0), self.overflow.connections);
+        }
+        let entry = self.pairs.entry(key);
+        let index = PairIndex(entry.index() as u32 + 1);
+        let pair = entry.or_insert_with(|| Pair::new(key));
+        pair.connections += 1;
+        // Forgotten pairs start counting again: keep their ids apart.
+        (index, pair.connections + (self.forgotten << 32))
+    }
+
+    fn pair(&mut self, index: PairIndex, key: PairKey) -> &mut Pair {
+        let place = (index.0 as usize).checked_sub(1);
+        let place = match place {
+            Some(place) if self.pairs.get_index(place).is_some_and(|(found, _)| *found == key) => Some(place),
+            Some(_) => self.pairs.get_index_of(&key),
+            None => None,
+        };
+        match place.and_then(|place| self.pairs.get_index_mut(place)) {
+            Some((_, pair)) => pair,
+            None => &mut self.overflow,
+        }
+    }
+
+    /// A connection of a pair was taken.
+    pub(crate) fn accepted(&mut self, index: PairIndex, key: PairKey) -> PairNews {
+        let learning = self.learning;
+        let pair = self.pair(index, key);
+        pair.open += 1;
+        pair.accepted = true;
+        if learning {
+            pair.open_learnt = pair.open_learnt.max(pair.open);
+        }
+        let more_connections = !learning && pair.open > pair.open_learnt;
+        PairNews { open: pair.open, more_connections, ..self.talked(index, key) }
+    }
+
+    /// A connection of a pair was refused, dropped or not answered.
+    pub(crate) fn refused(&mut self, index: PairIndex, key: PairKey) -> PairNews {
+        let news = self.talked(index, key);
+        let pair = self.pair(index, key);
+        PairNews { open: pair.open, used_to_accept: pair.accepted, ..news }
+    }
+
+    /// A pair exchanged packets.
+    pub(crate) fn talked(&mut self, index: PairIndex, key: PairKey) -> PairNews {
+        let learning = self.learning;
+        let pair = self.pair(index, key);
+        pair.learnt |= learning;
+        let new_talker = !pair.learnt && !pair.announced;
+        pair.announced = true;
+        PairNews { new_talker, ..PairNews::default() }
+    }
+
+    /// An accepted connection of a pair is over.
+    pub(crate) fn closed(&mut self, index: PairIndex, key: PairKey) {
+        let pair = self.pair(index, key);
+        pair.open = pair.open.saturating_sub(1);
+    }
+
+    /// A Modbus request of a pair.
+    pub(crate) fn request(&mut self, index: PairIndex, key: PairKey, request: &RequestFacts) -> RequestNews {
+        let learning = self.learning;
+        let pair = self.pair(index, key);
+        let modbus = pair.modbus.get_or_insert_default();
+        let bit = 1u128 << (request.function & 0x7f);
+        modbus.polls.last = request.at;
+        modbus.polls.lost = false;
+        if learning {
+            if modbus.polls.learnt == 0 {
+                modbus.polls.first = request.at;
+            }
+            modbus.polls.learnt += 1;
+            modbus.functions |= bit;
+            modbus.reads |= request.reads;
+            modbus.writes |= request.writes;
+            if let Some((table, first, last)) = request.range {
+                learn_range(&mut modbus.ranges[table as usize], first, last);
+            }
+            return RequestNews::default();
+        }
+        RequestNews {
+            new_reader: request.reads && !modbus.reads,
+            new_writer: request.writes && !modbus.writes,
+            new_function: modbus.functions & bit == 0,
+            new_range: request.range.is_some_and(|(table, first, last)| {
+                !modbus.ranges[table as usize].iter().any(|(from, to)| *from <= first && last <= *to)
+            }),
+        }
+    }
+
+    /// A refusal that a pair got: whether it is new.
+    pub(crate) fn exception(&mut self, index: PairIndex, key: PairKey, function: u8, code: u8) -> bool {
+        let learning = self.learning;
+        let modbus = self.pair(index, key).modbus.get_or_insert_default();
+        let known = modbus.exceptions.contains(&(function, code));
+        if learning && !known && modbus.exceptions.len() < EXCEPTIONS_MAX {
+            modbus.exceptions.push((function, code));
+        }
+        !learning && !known
+    }
+
+    /// The polls that have just been silent for too long.
+    pub(crate) fn lost_polls(&mut self, now: u64) -> Vec<LostPoll> {
+        let mut lost = Vec::new();
+        for key in &self.pollers {
+            let Some(modbus) = self.pairs.get_mut(key).and_then(|pair| pair.modbus.as_mut()) else {
+                continue;
+            };
+            let polls = &mut modbus.polls;
+            let silence = now.saturating_sub(polls.last);
+            if !polls.lost && polls.patience.is_some_and(|patience| silence > patience) {
+                polls.lost = true;
+                let interval = polls.patience.unwrap_or(0) / SILENCE_INTERVALS;
+                lost.push(LostPoll { source: key.0, target: key.1, silence, interval });
+            }
+        }
+        lost
+    }
+}
+
+/// What the baseline wants to know of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestFacts {
+    pub(crate) function: u8,
+    pub(crate) reads: bool,
+    pub(crate) writes: bool,
+    /// Table, first and last address that it reads.
+    pub(crate) range: Option<(Table, u16, u16)>,
+    pub(crate) at: u64,
+}
+
+/// Adds a range, joined with those that it touches.
+fn learn_range(ranges: &mut Vec<(u16, u16)>, first: u16, last: u16) {
+    if ranges.iter().any(|(from, to)| *from <= first && last <= *to) {
+        return;
+    }
+    let (mut from, mut to) = (first, last);
+    ranges.retain(|(other_from, other_to)| {
+        let touches =
+            u32::from(*other_from) <= u32::from(to) + 1 && u32::from(from) <= u32::from(*other_to) + 1;
+        if touches {
+            from = from.min(*other_from);
+            to = to.max(*other_to);
+        }
+        !touches
+    });
+    if ranges.len() < RANGES_MAX {
+        ranges.push((from, to));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HMI: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 20));
+    const PLC: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 101));
+    const KEY: PairKey = (HMI, PLC, Proto::Tcp, 502);
+
+    fn request(function: u8, first: u16, at: u64) -> RequestFacts {
+        let writes = function == 6;
+        let range = (!writes).then_some((Table::HoldingRegisters, first, first + 9));
+        RequestFacts { function, reads: !writes, writes, range, at }
+    }
+
+    #[test]
+    fn what_was_learnt_is_not_new_and_what_was_not_stays_new() {
+        let mut facts = Facts::new(10 * SECOND);
+        facts.tick(0);
+        let (index, _) = facts.open_pair(KEY);
+        assert!(!facts.accepted(index, KEY).new_talker);
+        facts.request(index, KEY, &request(3, 0, SECOND));
+        facts.tick(10 * SECOND);
+        assert!(!facts.is_learning());
+        assert_eq!(facts.request(index, KEY, &request(3, 0, 11 * SECOND)), RequestNews::default());
+        for at in 12..14 {
+            let news = facts.request(index, KEY, &request(6, 0, at * SECOND));
+            assert!(news.new_writer && news.new_function && !news.new_reader);
+        }
+        assert!(facts.request(index, KEY, &request(3, 5, 14 * SECOND)).new_range);
+    }
+
+    #[test]
+    fn a_new_talker_is_new_once() {
+        let mut facts = Facts::new(0);
+        facts.tick(0);
+        let (index, first) = facts.open_pair(KEY);
+        assert!(facts.accepted(index, KEY).new_talker);
+        let (index, second) = facts.open_pair(KEY);
+        let news = facts.accepted(index, KEY);
+        assert!(!news.new_talker && news.open == 2 && news.more_connections && first != second);
+    }
+
+    #[test]
+    fn a_poll_that_stops_is_lost_once() {
+        let mut facts = Facts::new(100 * SECOND);
+        let (index, _) = facts.open_pair(KEY);
+        for second in 0..150 {
+            facts.tick(second * SECOND);
+            facts.request(index, KEY, &request(3, 0, second * SECOND));
+            assert!(facts.lost_polls(second * SECOND).is_empty());
+        }
+        let found: Vec<_> = (150..300).flat_map(|second| facts.lost_polls(second * SECOND)).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].silence, found[0].target), (31 * SECOND, PLC));
+    }
+
+    #[test]
+    fn pairs_are_bounded() {
+        let mut facts = Facts::new(0);
+        facts.tick(0);
+        for n in 0..100_000u32 {
+            let key = (IpAddr::from(n.to_be_bytes()), PLC, Proto::Tcp, 502);
+            let (index, _) = facts.open_pair(key);
+            facts.talked(index, key);
+        }
+        assert!(facts.pairs.len() <= PAIRS_MAX && facts.forgotten > 0);
+    }
+
+    #[test]
+    fn ranges_join() {
+        let mut ranges = Vec::new();
+        for (first, last) in [(0, 9), (20, 29), (10, 19), (65_535, 65_535)] {
+            learn_range(&mut ranges, first, last);
+        }
+        assert_eq!(ranges, [(0, 29), (65_535, 65_535)]);
+    }
+}

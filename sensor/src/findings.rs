@@ -1,0 +1,186 @@
+//! From matches to findings: who it is about, how often it is said, and in which words.
+//!
+//! The same rule about the same entities is said at most once in ten minutes; what is swallowed is counted and told
+//! with the next one. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use record::{EntityId, Finding, Level, StartTime};
+
+use crate::event::{Facts, Record};
+use crate::known::HostView;
+use crate::log::{Log, LogSink, LogWriter, finding_time};
+use crate::rules::{RuleCard, RuleSet};
+use crate::sentence::sentence;
+
+/// A finding is not repeated within this time.
+const QUIET: u64 = 600 * 1_000_000_000;
+/// Frames shown by one finding.
+const FRAMES_MAX: usize = 32;
+/// Findings remembered for suppression, and sources remembered for correlations.
+const REMEMBERED_MAX: usize = 4096;
+
+#[derive(Debug)]
+struct Said {
+    at: u64,
+    swallowed: u64,
+}
+
+/// Turns what the rules say into findings.
+#[derive(Debug)]
+pub(crate) struct Findings {
+    rules: RuleSet,
+    origin: Option<StartTime>,
+    said: BTreeMap<(String, Vec<EntityId>), Said>,
+    /// Frames of what correlations count: by the counted rule's id and the source.
+    counted: BTreeMap<(String, IpAddr), VecDeque<u64>>,
+    pub(crate) by_level: [u64; 5],
+    pub(crate) swallowed: u64,
+}
+
+impl Findings {
+    pub(crate) fn new(rules: RuleSet, origin: Option<StartTime>) -> Self {
+        Self {
+            rules,
+            origin,
+            said: BTreeMap::new(),
+            counted: BTreeMap::new(),
+            by_level: [0; 5],
+            swallowed: 0,
+        }
+    }
+
+    /// Shows a record to the rules and writes what they find.
+    pub(crate) fn judge<S: LogSink>(&mut self, record: &Record<'_>, log: &mut LogWriter<S>) {
+        let matches = self.rules.evaluate(record);
+        if matches.is_empty() {
+            return;
+        }
+        let mut ids: Vec<(bool, String, Option<f64>)> = matches
+            .into_iter()
+            .filter_map(|found| {
+                let count = found.as_correlation().map(|body| body.aggregated_value);
+                Some((count.is_some(), found.header.rule_id?, count))
+            })
+            .collect();
+        // Detections first, so that a correlation finds the frame of the one that completed it; each by id.
+        ids.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        for (_, id, count) in ids {
+            let Some(card) = self.rules.card(&id) else { continue };
+            if card.base {
+                let key = (id, record.source.address);
+                if self.counted.len() >= REMEMBERED_MAX && !self.counted.contains_key(&key) {
+                    self.counted.clear();
+                }
+                let frames = self.counted.entry(key).or_default();
+                if frames.len() == FRAMES_MAX {
+                    frames.pop_front();
+                }
+                frames.push_back(record.frame);
+                continue;
+            }
+            let card = card.clone();
+            self.say(&card, record, count, log);
+        }
+    }
+
+    fn say<S: LogSink>(
+        &mut self,
+        card: &RuleCard,
+        record: &Record<'_>,
+        count: Option<f64>,
+        log: &mut LogWriter<S>,
+    ) {
+        let entities = entities(record, card.by_target);
+        let key = (card.name.clone(), entities.clone());
+        let mut since_last = 0;
+        if let Some(said) = self.said.get_mut(&key) {
+            if record.at.saturating_sub(said.at) < QUIET {
+                said.swallowed += 1;
+                self.swallowed += 1;
+                return;
+            }
+            since_last = said.swallowed;
+        }
+        if self.said.len() >= REMEMBERED_MAX {
+            self.said.retain(|_, said| record.at.saturating_sub(said.at) < QUIET);
+        }
+        if self.said.len() < REMEMBERED_MAX {
+            self.said.insert(key, Said { at: record.at, swallowed: 0 });
+        }
+        let mut message = sentence(record);
+        if let Some(count) = count {
+            message += &format!("; {count:.0} of this kind within a minute");
+        }
+        if since_last > 0 {
+            message += &format!("; {since_last} more since this was last said");
+        }
+        let mut frames: Vec<u64> = card
+            .counts
+            .iter()
+            .filter_map(|id| self.counted.get(&(id.clone(), record.source.address)))
+            .flatten()
+            .copied()
+            .collect();
+        frames.push(record.frame);
+        frames.sort_unstable();
+        frames.dedup();
+        let finding = Finding {
+            t: finding_time(self.origin, record.at),
+            rule: card.name.clone(),
+            title: card.title.clone(),
+            level: card.level,
+            techniques: card.techniques.clone(),
+            entities,
+            uid: record.conn.map(|conn| conn.uid.as_str().to_owned()),
+            frames,
+            message,
+        };
+        self.by_level[level_index(card.level)] += 1;
+        // A finding always serialises.
+        if let Ok(line) = serde_json::to_string(&finding) {
+            log.json_line(Log::Findings, &line);
+        }
+    }
+}
+
+const fn level_index(level: Level) -> usize {
+    match level {
+        Level::Informational => 0,
+        Level::Low => 1,
+        Level::Medium => 2,
+        Level::High => 3,
+        Level::Critical => 4,
+    }
+}
+
+/// Source, target (as a device where it is one) and points; of a correlation over many targets, the source alone.
+fn entities(record: &Record<'_>, by_target: bool) -> Vec<EntityId> {
+    let host = |view: &HostView<'_>| {
+        EntityId::host(view.name.map_or_else(|| view.address.to_string(), str::to_owned))
+    };
+    let mut entities = vec![host(&record.source)];
+    if !by_target {
+        return entities;
+    }
+    if let Some(device) = record.device {
+        entities.push(EntityId::device(device));
+    } else if let Some(target) = &record.target {
+        entities.push(host(target));
+    }
+    match &record.facts {
+        Facts::Modbus(modbus) if modbus.write => {
+            entities.extend(modbus.points.iter().map(|point| EntityId::point(point.tag)));
+        }
+        Facts::Process { names, .. } => {
+            entities.clear();
+            if let Some(device) = record.device {
+                entities.push(EntityId::device(device));
+            }
+            entities.extend(names.iter().map(|tag| EntityId::point(*tag)));
+        }
+        _ => {}
+    }
+    entities
+}

@@ -1,0 +1,483 @@
+//! Connections: the table of those that are open, and when each is over.
+//!
+//! # Theory of operation
+//! A packet finds its connection by its two ends and its protocol. TCP, UDP and ICMP all have connections; for the
+//! latter two that is a row of packets without a long pause, as in Zeek. A heap holds, for every connection, a moment
+//! at which to look whether it is over; what a packet changes shows when that moment comes. Nothing but the times of
+//! frames moves the clock.
+//!
+//! A connection is over: five seconds after both ends closed or one reset, or after an opening SYN without an answer;
+//! one minute after the last packet of UDP or ICMP; five minutes after the last packet of TCP.
+//!
+//! # What can go wrong
+//! A flood opens connections without end: the table holds at most [`FlowTable::new`]'s `max` of them, and makes room
+//! by ending the one whose moment comes next. That is counted, and the row is written.
+//!
+//! # Terms
+//! *Originator*, *responder*: who opened and who was called, by the first packet; turned round where a connection is
+//! seen from the middle and only one of the ports is a server's (`^` in the history).
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt;
+use std::net::IpAddr;
+
+use indexmap::IndexMap;
+use record::event::hex_digest;
+
+use crate::facts::PairIndex;
+use crate::modbus::ModbusConn;
+use crate::tcp::Tcp;
+
+const SECOND: u64 = 1_000_000_000;
+/// After both ends closed, and after a SYN without an answer.
+const CLOSE_DELAY: u64 = 5 * SECOND;
+/// UDP, ICMP, and TCP before its handshake is over.
+const SHORT_PAUSE: u64 = 60 * SECOND;
+const TCP_PAUSE: u64 = 300 * SECOND;
+/// After this long without an answer an opening SYN is reported as unanswered.
+pub(crate) const ANSWER_WITHIN: u64 = SECOND;
+
+/// Ports that servers listen on: those that Zeek's own scripts register, and those of control systems.
+const SERVER_PORTS: [u16; 46] = [
+    21, 22, 23, 25, 53, 67, 80, 81, 88, 102, 110, 123, 135, 137, 139, 143, 161, 162, 389, 443, 445, 502, 514,
+    587, 631, 636, 990, 993, 995, 1080, 1433, 1812, 1883, 2404, 3128, 3268, 3306, 3389, 4840, 5060, 5432,
+    5900, 8000, 8080, 20000, 44818,
+];
+
+/// One end: address and port. For ICMP the port is type or code.
+pub(crate) type Endpoint = (IpAddr, u16);
+
+/// Transport of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Proto {
+    Tcp,
+    Udp,
+    Icmp,
+}
+
+impl Proto {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        }
+    }
+}
+
+/// Zeek's unique id of a connection: `C` and 17 letters and digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Uid([u8; 18]);
+
+impl Uid {
+    /// Derived from who called whom, on which service port, for the how-many-th time; so that the same story gives the
+    /// same ids whatever ports the callers' stacks picked.
+    pub(crate) fn new(source: IpAddr, target: IpAddr, proto: Proto, port: u16, count: u64) -> Self {
+        let key = format!("{source} {target} {} {port} {count}", proto.as_str());
+        let digest = hex_digest(key.as_bytes());
+        let mut bits = u128::from_str_radix(digest.get(..25).unwrap_or("0"), 16).unwrap_or(0);
+        let alphabet = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+        let mut letters = [b'C'; 18];
+        for letter in &mut letters[1..] {
+            *letter = alphabet[(bits % 62) as usize];
+            bits /= 62;
+        }
+        Self(letters)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        // Only ASCII was put in.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Names a connection in every record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ConnId {
+    pub(crate) uid: Uid,
+    pub(crate) orig: Endpoint,
+    pub(crate) resp: Endpoint,
+}
+
+/// Where and how often a direction sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sent {
+    pub(crate) packets: u64,
+    pub(crate) ip_octets: u64,
+    /// Payload of UDP and ICMP; `None` before the first packet.
+    pub(crate) payload: Option<u64>,
+}
+
+/// What became of an opening SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Established,
+    Refused,
+    Unanswered,
+    /// Taken and dropped again by the responder before it said anything: how many controllers say that they are full.
+    Dropped,
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) id: ConnId,
+    pub(crate) proto: Proto,
+    pub(crate) ip_proto: u8,
+    pub(crate) first: u64,
+    pub(crate) last: u64,
+    pub(crate) first_frame: u64,
+    pub(crate) orig: Sent,
+    pub(crate) resp: Sent,
+    /// Present for TCP.
+    pub(crate) tcp: Option<Box<Tcp>>,
+    /// Present on the Modbus port.
+    pub(crate) modbus: Option<Box<ModbusConn>>,
+    pub(crate) history: String,
+    pub(crate) service: Option<&'static str>,
+    pub(crate) pair: PairIndex,
+    /// Outcome reported so far.
+    pub(crate) outcome: Option<Outcome>,
+    pub(crate) established_at: u64,
+    /// Names under which this connection was reported in `weird.log`.
+    pub(crate) weirds: Vec<&'static str>,
+    pub(crate) sniffed: u8,
+    generation: u32,
+}
+
+impl Conn {
+    pub(crate) fn sizes(&self) -> (u64, u64) {
+        match &self.tcp {
+            Some(tcp) => (tcp.orig.size(tcp.resp.state), tcp.resp.size(tcp.orig.state)),
+            None => (self.orig.payload.unwrap_or(0), self.resp.payload.unwrap_or(0)),
+        }
+    }
+
+    pub(crate) fn conn_state(&self) -> &'static str {
+        match (&self.tcp, self.proto) {
+            (Some(tcp), _) => tcp.conn_state(),
+            (None, Proto::Udp) => match (self.orig.payload, self.resp.payload) {
+                (Some(_), Some(_)) => "SF",
+                (Some(_), None) => "S0",
+                (None, Some(_)) => "SHR",
+                (None, None) => "OTH",
+            },
+            _ => "OTH",
+        }
+    }
+
+    /// The moment after which it is over, if no packet comes.
+    fn over_at(&self) -> u64 {
+        match &self.tcp {
+            Some(tcp) if tcp.is_closed() => self.last + CLOSE_DELAY,
+            Some(tcp) if tcp.is_unanswered() => self.first + CLOSE_DELAY,
+            Some(tcp) if tcp.is_past_handshake() => self.last + TCP_PAUSE,
+            _ => self.last + SHORT_PAUSE,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    low: Endpoint,
+    high: Endpoint,
+    proto: Proto,
+}
+
+impl Key {
+    fn new(one: Endpoint, other: Endpoint, proto: Proto) -> Self {
+        if one <= other {
+            Self { low: one, high: other, proto }
+        } else {
+            Self { low: other, high: one, proto }
+        }
+    }
+}
+
+/// What a look at the clock found.
+#[derive(Debug)]
+pub(crate) enum Due {
+    /// Over; taken out of the table.
+    Over(Box<Conn>),
+    /// An opening SYN went unanswered; the connection stays.
+    Unanswered(usize),
+}
+
+/// The open connections.
+#[derive(Debug)]
+pub(crate) struct FlowTable {
+    index: IndexMap<Key, u32>,
+    slots: Vec<Option<Box<Conn>>>,
+    free: Vec<u32>,
+    due: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    generation: u32,
+    max: usize,
+    pub(crate) evicted: u64,
+}
+
+impl FlowTable {
+    /// A table of at most `max` connections.
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            index: IndexMap::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            due: BinaryHeap::new(),
+            generation: 0,
+            max: max.max(1),
+            evicted: 0,
+        }
+    }
+
+    pub(crate) fn find(&self, one: Endpoint, other: Endpoint, proto: Proto) -> Option<usize> {
+        self.index.get(&Key::new(one, other, proto)).map(|slot| *slot as usize)
+    }
+
+    pub(crate) fn get(&mut self, slot: usize) -> Option<&mut Conn> {
+        self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    /// Puts in a connection; returns its place, and the one that had to go for it.
+    pub(crate) fn insert(&mut self, mut conn: Conn) -> (usize, Option<Box<Conn>>) {
+        let evicted = if self.index.len() >= self.max { self.evict() } else { None };
+        self.generation = self.generation.wrapping_add(1);
+        conn.generation = self.generation;
+        let is_opening = conn.proto == Proto::Tcp;
+        let (first, over_at) = (conn.first, conn.over_at());
+        let key = Key::new(conn.id.orig, conn.id.resp, conn.proto);
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        if slot as usize == self.slots.len() {
+            self.slots.push(None);
+        }
+        self.slots[slot as usize] = Some(Box::new(conn));
+        self.index.insert(key, slot);
+        let at = if is_opening { first + ANSWER_WITHIN } else { over_at };
+        self.due.push(Reverse((at, slot, self.generation)));
+        (slot as usize, evicted)
+    }
+
+    /// Looks again soon: a connection closed.
+    pub(crate) fn hasten(&mut self, slot: usize) {
+        if let Some(Some(conn)) = self.slots.get(slot) {
+            self.due.push(Reverse((conn.over_at(), slot as u32, conn.generation)));
+        }
+    }
+
+    pub(crate) fn remove(&mut self, slot: usize) -> Option<Box<Conn>> {
+        let conn = self.slots.get_mut(slot)?.take()?;
+        self.index.swap_remove(&Key::new(conn.id.orig, conn.id.resp, conn.proto));
+        self.free.push(slot as u32);
+        Some(conn)
+    }
+
+    /// The next thing that is due at `now`; to be asked until it says `None`.
+    pub(crate) fn next_due(&mut self, now: u64) -> Option<Due> {
+        loop {
+            let Reverse((at, slot, generation)) = *self.due.peek()?;
+            if at >= now {
+                return None;
+            }
+            self.due.pop();
+            let Some(Some(conn)) = self.slots.get_mut(slot as usize) else { continue };
+            if conn.generation != generation {
+                continue;
+            }
+            let over_at = conn.over_at();
+            if over_at < now {
+                return self.remove(slot as usize).map(Due::Over);
+            }
+            self.due.push(Reverse((over_at, slot, generation)));
+            if conn.outcome.is_none() && conn.tcp.as_ref().is_some_and(|tcp| tcp.is_unanswered()) {
+                return Some(Due::Unanswered(slot as usize));
+            }
+        }
+    }
+
+    /// Whether anything can be due at `now`.
+    pub(crate) fn is_due(&self, now: u64) -> bool {
+        self.due.peek().is_some_and(|Reverse((at, _, _))| *at < now)
+    }
+
+    /// All that are left, in the order in which they began.
+    pub(crate) fn drain(&mut self) -> Vec<Box<Conn>> {
+        let mut left: Vec<_> = self.slots.iter_mut().filter_map(Option::take).collect();
+        left.sort_by_key(|conn| (conn.first, conn.first_frame));
+        self.index.clear();
+        self.due.clear();
+        self.free.clear();
+        self.slots.clear();
+        left
+    }
+
+    fn evict(&mut self) -> Option<Box<Conn>> {
+        while let Some(Reverse((_, slot, generation))) = self.due.pop() {
+            let live =
+                matches!(self.slots.get(slot as usize), Some(Some(conn)) if conn.generation == generation);
+            if live {
+                self.evicted += 1;
+                return self.remove(slot as usize);
+            }
+        }
+        None
+    }
+}
+
+/// Who called whom, by the first packet of a connection; true where it was turned round.
+pub(crate) fn roles(source: Endpoint, target: Endpoint, proto: Proto, opens: bool, syn: bool) -> bool {
+    if opens || proto == Proto::Icmp {
+        return false;
+    }
+    match (SERVER_PORTS.contains(&source.1), SERVER_PORTS.contains(&target.1)) {
+        (true, false) => true,
+        (true, true) => proto == Proto::Tcp && !syn && source.1 < target.1,
+        _ => false,
+    }
+}
+
+/// A new connection.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one caller, and every one of them is a fact of the first packet"
+)]
+pub(crate) fn new_conn(
+    id: ConnId,
+    proto: Proto,
+    ip_proto: u8,
+    flipped: bool,
+    unix_nanos: u64,
+    frame: u64,
+    pair: PairIndex,
+    modbus: Option<Box<ModbusConn>>,
+) -> Conn {
+    let history = if flipped { "^".to_owned() } else { String::new() };
+    let tcp = (proto == Proto::Tcp).then(|| {
+        let mut tcp = Box::<Tcp>::default();
+        tcp.history.clone_from(&history);
+        tcp
+    });
+    Conn {
+        id,
+        proto,
+        ip_proto,
+        first: unix_nanos,
+        last: unix_nanos,
+        first_frame: frame,
+        orig: Sent::default(),
+        resp: Sent::default(),
+        tcp,
+        modbus,
+        history,
+        service: None,
+        pair,
+        outcome: None,
+        established_at: 0,
+        weirds: Vec::new(),
+        sniffed: 0,
+        generation: 0,
+    }
+}
+
+/// Names the protocol of a connection by its first octets in one direction; `None` where they say nothing.
+pub(crate) fn sniff(proto: Proto, port: u16, from_orig: bool, octets: &[u8]) -> Option<&'static str> {
+    if proto == Proto::Udp {
+        return match port {
+            53 | 5353 => (octets.len() >= 12).then_some("dns"),
+            123 => (octets.len() >= 48).then_some("ntp"),
+            _ => None,
+        };
+    }
+    match octets {
+        [b'R', b'F', b'B', b' ', b'0', b'0', ..] => Some("rfb"),
+        [b'S', b'S', b'H', b'-', ..] => Some("ssh"),
+        [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Some("ssl"),
+        // TPKT with an X.224 connection request or confirm: RDP on its port.
+        [3, 0, _, _, _, 0xe0 | 0xd0, ..] if port == 3389 => Some("rdp"),
+        // TDS: pre-login, login or batch from the client; a whole header, status 0 or 1, length as it says.
+        [0x12 | 0x10 | 1, 0 | 1, high, low, 0, 0, ..]
+            if from_orig && usize::from(u16::from_be_bytes([*high, *low])) == octets.len() =>
+        {
+            Some("tds")
+        }
+        [5, 0x64, length, ..] if *length >= 5 => Some("dnp3"),
+        _ => {
+            let methods: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"HTTP/1."];
+            methods.iter().any(|method| octets.starts_with(method)).then_some("http")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Segment, TcpFlags};
+
+    fn conn(port: u16, at: u64) -> Conn {
+        let (orig, resp) = ((IpAddr::from([10, 0, 0, 1]), port), (IpAddr::from([10, 0, 0, 2]), 502));
+        let uid = Uid::new(orig.0, resp.0, Proto::Tcp, 502, 0);
+        let mut conn =
+            new_conn(ConnId { uid, orig, resp }, Proto::Tcp, 6, false, at, 1, PairIndex::default(), None);
+        let syn = Segment {
+            source_port: port,
+            destination_port: 502,
+            sequence: 1,
+            acknowledgement: 0,
+            flags: TcpFlags(2),
+            window: 1,
+            payload: &[],
+            payload_len: 0,
+            checksum_good: true,
+        };
+        if let Some(tcp) = &mut conn.tcp {
+            tcp.segment(true, &syn, false, &mut |_, _| {});
+        }
+        conn
+    }
+
+    #[test]
+    fn an_unanswered_syn_is_reported_after_a_second_and_over_after_five() {
+        let mut table = FlowTable::new(10);
+        table.insert(conn(1, 0));
+        assert!(table.next_due(SECOND).is_none());
+        assert!(matches!(table.next_due(SECOND + 1), Some(Due::Unanswered(0))));
+        assert!(table.next_due(5 * SECOND).is_none());
+        assert!(matches!(table.next_due(5 * SECOND + 1), Some(Due::Over(_))));
+        assert!(table.next_due(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn a_flood_is_bounded_and_counted() {
+        let mut table = FlowTable::new(100);
+        let mut rows = 0;
+        for port in 0..10_000 {
+            rows += u64::from(table.insert(conn(port, u64::from(port))).1.is_some());
+        }
+        assert_eq!((rows, table.evicted, table.drain().len()), (9900, 9900, 100));
+        assert!(table.slots.len() <= 100);
+    }
+
+    #[test]
+    fn a_uid_does_not_know_the_callers_port() {
+        let (a, b) = (conn(1, 0), conn(2, 5));
+        assert_eq!(a.id.uid, b.id.uid);
+        assert_eq!(a.id.uid.as_str().len(), 18);
+        assert_ne!(a.id.uid, Uid::new(a.id.orig.0, a.id.resp.0, Proto::Tcp, 502, 1));
+    }
+}

@@ -1,0 +1,423 @@
+//! Rules: Sigma, one file each, with nothing in them that is silently not used.
+//!
+//! # Theory of operation
+//! The rules that come with the sensor are embedded; `--rules DIR` adds every `.yml` file of a directory. A file holds
+//! one rule, or the rules that a correlation counts and the correlation. `rsigma` evaluates them. Sigma is forgiving: a
+//! misspelt key is an attribute nobody reads, a misspelt field never matches, a rule for another log source never sees
+//! a record. Here each of these is an error with file, line and fix, because a rule that cannot fire looks, from
+//! outside, like a plant without attacks.
+//!
+//! Correlation windows are whole seconds of the frames' time; the wall clock is never asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rsigma_eval::fields::RuleFieldSet;
+use rsigma_eval::{CorrelationConfig, CorrelationEngine, EvaluationResult, LogSourceExtractor, compile_rule};
+use rsigma_parser::{SigmaCollection, SigmaRule, parse_sigma_yaml};
+use site::FileError;
+
+use crate::event::{PRODUCT, Record, fields_of, services};
+
+/// The rules that come with the sensor.
+const EMBEDDED: &[(&str, &str)] = &[
+    ("address-conflict.yml", include_str!("../rules/address-conflict.yml")),
+    ("connection-exhaustion.yml", include_str!("../rules/connection-exhaustion.yml")),
+    ("controller-refuses.yml", include_str!("../rules/controller-refuses.yml")),
+    ("fan-out.yml", include_str!("../rules/fan-out.yml")),
+    ("lost-peer.yml", include_str!("../rules/lost-peer.yml")),
+    ("lost-poll.yml", include_str!("../rules/lost-poll.yml")),
+    ("modbus-device-control.yml", include_str!("../rules/modbus-device-control.yml")),
+    ("modbus-exceptions.yml", include_str!("../rules/modbus-exceptions.yml")),
+    ("modbus-identity-by-stranger.yml", include_str!("../rules/modbus-identity-by-stranger.yml")),
+    ("modbus-new-reader.yml", include_str!("../rules/modbus-new-reader.yml")),
+    ("modbus-new-writer.yml", include_str!("../rules/modbus-new-writer.yml")),
+    ("modbus-read-by-stranger.yml", include_str!("../rules/modbus-read-by-stranger.yml")),
+    ("modbus-register-sweep.yml", include_str!("../rules/modbus-register-sweep.yml")),
+    ("network-arp-scan.yml", include_str!("../rules/network-arp-scan.yml")),
+    ("network-scan.yml", include_str!("../rules/network-scan.yml")),
+    ("network-stranger.yml", include_str!("../rules/network-stranger.yml")),
+    ("new-talker.yml", include_str!("../rules/new-talker.yml")),
+    ("process-copies-disagree.yml", include_str!("../rules/process-copies-disagree.yml")),
+    ("process-impossible-setpoint.yml", include_str!("../rules/process-impossible-setpoint.yml")),
+    ("process-unusual-setpoint.yml", include_str!("../rules/process-unusual-setpoint.yml")),
+    ("pump-forced.yml", include_str!("../rules/pump-forced.yml")),
+    ("remote-session-from-outside.yml", include_str!("../rules/remote-session-from-outside.yml")),
+];
+
+/// What a rule says about itself.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct RuleCard {
+    /// Its name, unique: `modbus-new-writer`.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// The file it stands in.
+    pub file: String,
+    /// How much a finding of it matters.
+    pub level: record::Level,
+    /// ATT&CK for ICS technique ids, `T0855`.
+    pub techniques: Vec<String>,
+    /// What may set it off without an attack.
+    pub falsepositives: Vec<String>,
+    /// What it does not see.
+    pub misses: String,
+    /// Whether it only feeds a correlation and gives no findings itself.
+    #[serde(skip)]
+    pub(crate) base: bool,
+    /// Ids of the rules it counts, for a correlation.
+    #[serde(skip)]
+    pub(crate) counts: Vec<String>,
+    /// Whether it tells findings apart by the target.
+    #[serde(skip)]
+    pub(crate) by_target: bool,
+}
+
+/// Loaded rules.
+pub struct RuleSet {
+    engine: CorrelationEngine,
+    /// By rule id.
+    cards: BTreeMap<String, RuleCard>,
+}
+
+impl std::fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleSet").field("cards", &self.cards).finish_non_exhaustive()
+    }
+}
+
+impl RuleSet {
+    /// The rules that come with the sensor.
+    pub fn embedded() -> Result<Self, FileError> {
+        Self::load(EMBEDDED.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())))
+    }
+
+    /// The rules that come with the sensor, and every `.yml` or `.yaml` file of a directory.
+    pub fn with_directory(directory: &Path) -> Result<Self, FileError> {
+        let trouble = |path: &Path, error: std::io::Error| FileError {
+            file: path.display().to_string(),
+            line: 0,
+            problem: error.to_string(),
+            fix: "name a directory of Sigma rules that can be read".to_owned(),
+        };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(directory).map_err(|error| trouble(directory, error))? {
+            let path = entry.map_err(|error| trouble(directory, error))?.path();
+            if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let mut files: Vec<(String, String)> =
+            EMBEDDED.iter().map(|(file, text)| ((*file).to_owned(), (*text).to_owned())).collect();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(|error| trouble(&path, error))?;
+            files.push((path.display().to_string(), text));
+        }
+        Self::load(files)
+    }
+
+    /// Rules from files: name and text of each.
+    pub fn load(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, FileError> {
+        let config = CorrelationConfig { max_group_entries: Some(4096), ..CorrelationConfig::default() };
+        let mut engine = CorrelationEngine::new(config);
+        engine.set_logsource_extractor(Some(LogSourceExtractor::new().with_field_names(
+            "_product",
+            "_log",
+            "_category",
+        )));
+        let mut whole = SigmaCollection::new();
+        let mut cards: BTreeMap<String, RuleCard> = BTreeMap::new();
+        for (file, text) in files {
+            let source = RuleFile { file: &file, text: &text };
+            let collection = source.parse()?;
+            for (id, card) in source.cards(&collection)? {
+                if let Some(other) = cards.values().find(|other| other.name == card.name) {
+                    return Err(source.error(
+                        &card.name,
+                        format!("the name {:?} is taken by {}", card.name, other.file),
+                        "give each rule a name of its own",
+                    ));
+                }
+                if let Some(other) = cards.insert(id.clone(), card) {
+                    let problem = format!("the id is taken by {:?} of {}", other.name, other.file);
+                    return Err(source.error(&id, problem, "give each rule an id of its own"));
+                }
+            }
+            whole.rules.extend(collection.rules);
+            whole.correlations.extend(collection.correlations);
+        }
+        engine.add_collection(&whole).map_err(|error| FileError {
+            file: "rules".to_owned(),
+            line: 0,
+            problem: error.to_string(),
+            fix: "a correlation names the rules it counts by name or id, and they stand in these files"
+                .to_owned(),
+        })?;
+        Ok(Self { engine, cards })
+    }
+
+    /// What each rule says about itself, by name; rules that only feed a correlation are left out.
+    pub fn cards(&self) -> Vec<&RuleCard> {
+        let mut cards: Vec<_> = self.cards.values().filter(|card| !card.base).collect();
+        cards.sort_by(|one, other| one.name.cmp(&other.name));
+        cards
+    }
+
+    /// Shows a record to every rule.
+    pub(crate) fn evaluate(&mut self, record: &Record<'_>) -> Vec<EvaluationResult> {
+        self.engine.process_event_at(record, (record.at / 1_000_000_000) as i64)
+    }
+
+    /// The card of a rule that matched.
+    pub(crate) fn card(&self, id: &str) -> Option<&RuleCard> {
+        self.cards.get(id)
+    }
+}
+
+struct RuleFile<'a> {
+    file: &'a str,
+    text: &'a str,
+}
+
+/// What the two kinds of rule have in common.
+struct Head<'a> {
+    id: Option<&'a String>,
+    name: Option<&'a String>,
+    title: &'a str,
+    level: Option<rsigma_parser::Level>,
+    tags: &'a [String],
+    falsepositives: &'a [String],
+    misses: Option<String>,
+    odd_key: Option<&'a String>,
+}
+
+impl RuleFile<'_> {
+    fn error(&self, near: &str, problem: impl Into<String>, fix: impl Into<String>) -> FileError {
+        let place = self.text.find(near).unwrap_or(0);
+        let line = self.text[..place].bytes().filter(|octet| *octet == b'\n').count() + 1;
+        FileError { file: self.file.to_owned(), line, problem: problem.into(), fix: fix.into() }
+    }
+
+    fn parse(&self) -> Result<SigmaCollection, FileError> {
+        let collection = parse_sigma_yaml(self.text)
+            .map_err(|error| self.error("", error.to_string(), "mend the YAML"))?;
+        if let Some(problem) = collection.errors.first() {
+            // The parser names the line of YAML errors in its text, and the key of the others.
+            let line = problem.split("line ").nth(1).and_then(|rest| {
+                rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
+            });
+            let near = problem.split(['\'', '"', '`']).nth(1).unwrap_or("");
+            let mut error = self.error(
+                near,
+                problem.clone(),
+                "a rule has title, logsource and detection with a condition; a correlation has title and correlation: see the rules that come with the sensor",
+            );
+            if let Some(line) = line {
+                error.line = line;
+            }
+            return Err(error);
+        }
+        if collection.rules.is_empty() && collection.correlations.is_empty() {
+            return Err(self.error("", "no rule in this file", "write one, or take the file away"));
+        }
+        if let Some(filter) = collection.filters.first() {
+            return Err(self.error(
+                &filter.title,
+                "filters are not used here",
+                "put the condition into the rule",
+            ));
+        }
+        Ok(collection)
+    }
+
+    fn cards(&self, collection: &SigmaCollection) -> Result<Vec<(String, RuleCard)>, FileError> {
+        let mut cards = Vec::new();
+        let counted = |rule: &SigmaRule| {
+            collection.correlations.iter().any(|correlation| {
+                !correlation.generate
+                    && correlation
+                        .rules
+                        .iter()
+                        .any(|name| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name))
+            })
+        };
+        for rule in &collection.rules {
+            self.check_source(rule)?;
+            let base = counted(rule);
+            let head = Head {
+                id: rule.id.as_ref(),
+                name: rule.name.as_ref(),
+                title: &rule.title,
+                level: rule.level,
+                tags: &rule.tags,
+                falsepositives: &rule.falsepositives,
+                misses: misses(rule.custom_attributes.get("custom")),
+                odd_key: odd_key(rule.custom_attributes.keys()),
+            };
+            let (id, card) = self.card(head, base)?;
+            cards.push((id, RuleCard { base, by_target: true, ..card }));
+        }
+        for correlation in &collection.correlations {
+            let head = Head {
+                id: correlation.id.as_ref(),
+                name: correlation.name.as_ref(),
+                title: &correlation.title,
+                level: correlation.level,
+                tags: &correlation.tags,
+                falsepositives: &correlation.falsepositives,
+                misses: misses(correlation.custom_attributes.get("custom")),
+                odd_key: odd_key(correlation.custom_attributes.keys()),
+            };
+            let (id, card) = self.card(head, false)?;
+            let counts = collection.rules.iter().filter(|rule| {
+                correlation
+                    .rules
+                    .iter()
+                    .any(|name| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name))
+            });
+            let counts = counts.filter_map(|rule| rule.id.clone()).collect();
+            let by_target = correlation.group_by.iter().any(|field| {
+                field == "id.resp_h" || field.starts_with("target.") || field.starts_with("device.")
+            });
+            cards.push((id, RuleCard { counts, by_target, ..card }));
+        }
+        Ok(cards)
+    }
+
+    fn card(&self, head: Head<'_>, base: bool) -> Result<(String, RuleCard), FileError> {
+        let needs =
+            |key: &str, fix: &str| self.error(head.title, format!("rule {:?} has no {key}", head.title), fix);
+        if let Some(key) = head.odd_key {
+            return Err(self.error(
+                key,
+                format!("key {key:?} is none that a rule has"),
+                "spell it as in the rules that come with the sensor, or put it under custom",
+            ));
+        }
+        let id = head.id.ok_or_else(|| needs("id", "add id: with a UUID of its own"))?;
+        let name = head.name.ok_or_else(|| needs("name", "add name: in lower-case words with hyphens"))?;
+        let level = match head.level.and_then(|level| level.as_str().parse().ok()) {
+            Some(level) => level,
+            None if base => record::Level::Informational,
+            None => return Err(needs("level", "add level: informational, low, medium, high or critical")),
+        };
+        let misses = match head.misses {
+            Some(misses) => misses,
+            None if base => String::new(),
+            None => {
+                return Err(needs(
+                    "custom.misses",
+                    "say what the rule does not see: custom: {misses: \"...\"}",
+                ));
+            }
+        };
+        let techniques = head.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t"));
+        let card = RuleCard {
+            name: name.clone(),
+            title: head.title.to_owned(),
+            file: self.file.to_owned(),
+            level,
+            techniques: techniques.map(|number| format!("T{number}")).collect(),
+            falsepositives: head.falsepositives.to_vec(),
+            misses,
+            base,
+            counts: Vec::new(),
+            by_target: true,
+        };
+        Ok((id.clone(), card))
+    }
+
+    /// A rule must speak of a log that there is, and of fields that it has.
+    fn check_source(&self, rule: &SigmaRule) -> Result<(), FileError> {
+        let product = rule.logsource.product.as_deref().unwrap_or("");
+        if product != PRODUCT {
+            return Err(self.error(
+                "product:",
+                format!("logsource.product is {product:?}; the sensor's records have {PRODUCT:?}, so the rule could never match"),
+                format!("write logsource: {{product: {PRODUCT}, service: modbus}}"),
+            ));
+        }
+        let service = rule.logsource.service.as_deref().unwrap_or("");
+        let Some(fields) = fields_of(service) else {
+            return Err(self.error(
+                "service:",
+                format!("logsource.service is {service:?}, which is no log of the sensor"),
+                format!("use one of {}", services().collect::<Vec<_>>().join(", ")),
+            ));
+        };
+        compile_rule(rule).map_err(|error| {
+            let problem = error.to_string();
+            let near = problem.rsplit(' ').next().unwrap_or("").to_owned();
+            self.error(&near, problem, "a condition names the selections that stand beside it")
+        })?;
+        let fields: Vec<_> = fields.collect();
+        let one = SigmaCollection { rules: vec![rule.clone()], ..SigmaCollection::new() };
+        let used = RuleFieldSet::collect(&one, &[], false);
+        if let Some(unknown) = used.names().find(|name| !fields.contains(name)) {
+            return Err(self.error(
+                unknown,
+                format!("records of {service} have no field {unknown:?}, so the rule could never match"),
+                format!("use one of {}", fields.join(", ")),
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn odd_key<'a>(keys: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    keys.filter(|key| *key != "custom").min()
+}
+
+/// `custom.misses`, read through JSON so that the YAML crate stays the parser's own affair.
+fn misses(custom: Option<&impl serde::Serialize>) -> Option<String> {
+    let custom = serde_json::to_value(custom?).ok()?;
+    custom.get("misses")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: &str = include_str!("../rules/modbus-new-writer.yml");
+
+    fn load(text: &str) -> Result<RuleSet, FileError> {
+        RuleSet::load([("mine.yml".to_owned(), text.to_owned())])
+    }
+
+    #[track_caller]
+    fn check_refused(from: &str, to: &str, problem: &str) {
+        assert!(RULE.contains(from), "{from:?} is gone from the rule");
+        let error = load(&RULE.replacen(from, to, 1)).unwrap_err();
+        assert!(error.problem.contains(problem), "{error}");
+        assert!(error.file == "mine.yml" && error.line > 0 && !error.fix.is_empty(), "{error}");
+    }
+
+    #[test]
+    fn the_embedded_rules_load_and_say_what_they_miss() {
+        let rules = RuleSet::embedded().unwrap();
+        let cards = rules.cards();
+        assert!(cards.len() >= 16, "{}", cards.len());
+        for card in cards {
+            assert!(!card.misses.is_empty() && !card.techniques.is_empty(), "{}", card.name);
+            assert!(card.file.trim_end_matches(".yml") == card.name, "{}", card.file);
+        }
+    }
+
+    #[test]
+    fn a_rule_that_could_never_match_does_not_load() {
+        check_refused("level: high", "levle: high", "\"levle\"");
+        check_refused("detection:", "detecton:", "etection");
+        check_refused("baseline.new_writer", "baseline.new_writr", "no field \"baseline.new_writr\"");
+        check_refused("service: modbus", "service: modbsu", "\"modbsu\"");
+        check_refused("product: fieldrange", "product: zeek", "\"zeek\"");
+        check_refused("custom:", "# custom:", "custom.misses");
+        check_refused("condition: write", "condition: wirte", "wirte");
+    }
+
+    #[test]
+    fn broken_yaml_is_named_with_its_line() {
+        let error = load("title: x\nlogsource: {product: fieldrange\n").unwrap_err();
+        assert!(error.file == "mine.yml" && error.line > 0, "{error}");
+    }
+}

@@ -1,0 +1,511 @@
+//! The sensor: frames in, records, logs and findings out.
+//!
+//! # Theory of operation
+//! Every frame takes the same way: it is taken apart, finds its connection, its payload is put in order, whole PDUs
+//! come out, each becomes a record, the record is enriched with what the documentation, the baseline and the process
+//! say about it, is logged, and is shown to the rules. Nothing but the frames and the configuration influences what is
+//! written: no wall clock, no thread, no random number; the same frames give the same files to the bit.
+//!
+//! # Terms
+//! *Frame number*: counted from 1 by the sensor itself, as Wireshark does. *Learning*: the first span of the frames'
+//! own time, in which the baseline is taken; rules that speak of what is new are silent in it.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use record::StartTime;
+use site::{MacAddress, Site};
+
+use crate::capture::LinkType;
+use crate::event::{ConnRecord, Facts as Subject, Record};
+use crate::facts::Facts;
+use crate::findings::Findings;
+use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles, sniff};
+use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
+use crate::inventory::Inventory;
+use crate::known::Known;
+use crate::log::{Field, Log, LogFormat, LogSink, LogWriter};
+use crate::modbus::{Item, Items, ModbusConn};
+use crate::process::Process;
+use crate::rules::RuleSet;
+use crate::stream::Piece;
+
+/// Default span for which the baseline learns.
+pub const LEARN: Duration = Duration::from_secs(120);
+/// Ports on which Modbus is looked for.
+const MODBUS_PORT: u16 = wire::modbus::mbap::PORT;
+/// Rows of one name in `weird.log`; what comes after is counted.
+const WEIRD_ROWS_MAX: u64 = 1000;
+const SECOND: u64 = 1_000_000_000;
+/// What a responder that is full does within this time after it took a connection.
+const DROPPED_WITHIN: u64 = SECOND;
+
+/// What the sensor is to know and do.
+#[derive(Clone, Debug)]
+pub struct SensorConfig {
+    /// The site's documentation; without it, everything is judged by what was seen.
+    pub site: Option<Arc<Site>>,
+    /// How long the baseline learns, from the first frame on.
+    pub learn: Duration,
+    /// Start of the run: findings' times count from it. Without it, from 1970.
+    pub origin: Option<StartTime>,
+    /// How logs are written.
+    pub format: LogFormat,
+    /// Most connections that are open at once; further ones push out others, counted.
+    pub connections_max: usize,
+}
+
+impl Default for SensorConfig {
+    fn default() -> Self {
+        Self { site: None, learn: LEARN, origin: None, format: LogFormat::Tsv, connections_max: 16 << 10 }
+    }
+}
+
+/// What a sensor saw, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Frames taken.
+    pub frames: u64,
+    /// Rows of `conn.log`.
+    pub connections: u64,
+    /// Rows of `modbus.log`.
+    pub modbus_pdus: u64,
+    /// Hosts seen.
+    pub hosts: usize,
+    /// Frames that could not be read to their end.
+    pub odd_frames: u64,
+    /// TCP segments with a wrong checksum; the sign of a capture taken where the card computes them.
+    pub bad_checksums: u64,
+    /// Connections ended early to make room.
+    pub evicted: u64,
+    /// Oddities, rows of `weird.log` and those above its limit together.
+    pub weirds: u64,
+    /// Findings by level, the lowest first: informational, low, medium, high, critical.
+    pub findings: [u64; 5],
+    /// Findings not repeated because they were said within the last ten minutes.
+    pub findings_swallowed: u64,
+}
+
+/// Frames to records to findings.
+#[derive(Debug)]
+pub struct Sensor<S> {
+    pub(crate) log: LogWriter<S>,
+    pub(crate) known: Known,
+    pub(crate) facts: Facts,
+    pub(crate) process: Process,
+    pub(crate) inventory: Inventory,
+    pub(crate) findings: Findings,
+    pub(crate) flows: FlowTable,
+    items: Items,
+    pub(crate) summary: Summary,
+    weird_rows: std::collections::BTreeMap<&'static str, u64>,
+    pub(crate) now: u64,
+    next_second: u64,
+}
+
+impl<S: LogSink> Sensor<S> {
+    /// A sensor that judges by `rules` and writes its logs to `sink`.
+    pub fn new(config: SensorConfig, rules: RuleSet, sink: S) -> Self {
+        let known = Known::new(config.site);
+        let learn = u64::try_from(config.learn.as_nanos()).unwrap_or(u64::MAX);
+        Self {
+            log: LogWriter::new(sink, config.format),
+            process: Process::new(&known),
+            known,
+            facts: Facts::new(learn),
+            inventory: Inventory::default(),
+            findings: Findings::new(rules, config.origin),
+            flows: FlowTable::new(config.connections_max),
+            items: Items::default(),
+            summary: Summary::default(),
+            weird_rows: std::collections::BTreeMap::new(),
+            now: 0,
+            next_second: 0,
+        }
+    }
+
+    /// Takes one Ethernet frame.
+    pub fn on_frame(&mut self, unix_nanos: u64, octets: &[u8]) {
+        self.on_frame_of(LinkType::Ethernet, unix_nanos, octets);
+    }
+
+    /// Takes one frame of any link type.
+    pub fn on_frame_of(&mut self, link: LinkType, unix_nanos: u64, octets: &[u8]) {
+        self.summary.frames += 1;
+        self.log.frame_at(unix_nanos);
+        // Clocks of captures may step back; what is over stays over.
+        self.now = self.now.max(unix_nanos);
+        self.facts.tick(self.now);
+        self.look_at_clock();
+        let frame = Frame::parse(link, octets);
+        if let Some(oddity) = frame.oddity {
+            self.summary.odd_frames += 1;
+            self.weird(unix_nanos, None, oddity.name(), "");
+        }
+        match &frame.content {
+            Content::Ip(packet) => self.on_packet(unix_nanos, &frame, packet),
+            Content::Arp(arp) => self.on_arp(unix_nanos, arp),
+            Content::Other => {}
+        }
+    }
+
+    /// The frames have ended: ends what is open and completes the logs. The first error that a sink gave comes out here.
+    pub fn finish(&mut self) -> io::Result<Summary> {
+        for conn in self.flows.drain() {
+            self.on_conn_over(conn);
+        }
+        self.inventory.write(&self.known, &mut self.log);
+        self.summary.evicted = self.flows.evicted;
+        self.summary.hosts = self.inventory.len();
+        self.summary.findings = self.findings.by_level;
+        self.summary.findings_swallowed = self.findings.swallowed;
+        self.summary.connections = self.log.rows(Log::Conn);
+        self.summary.modbus_pdus = self.log.rows(Log::Modbus);
+        self.log.finish()?;
+        Ok(self.summary.clone())
+    }
+
+    /// The sink below.
+    pub fn into_sink(self) -> S {
+        self.log.sink
+    }
+
+    fn look_at_clock(&mut self) {
+        while self.flows.is_due(self.now) {
+            match self.flows.next_due(self.now) {
+                Some(Due::Over(conn)) => self.on_conn_over(conn),
+                Some(Due::Unanswered(slot)) => self.on_outcome(slot, Outcome::Unanswered, self.now),
+                None => break,
+            }
+        }
+        if self.now >= self.next_second {
+            self.next_second = self.now + SECOND;
+            self.judge_what_did_not_happen();
+            self.judge_process();
+        }
+    }
+
+    fn on_arp(&mut self, at: u64, arp: &Arp) {
+        let sender = IpAddr::V4(arp.sender);
+        if arp.sender.is_unspecified() {
+            return;
+        }
+        self.host_seen(at, sender, Some(arp.sender_mac));
+        if arp.operation == 1 && arp.sender != arp.target {
+            self.judge_arp(at, sender, IpAddr::V4(arp.target));
+        }
+    }
+
+    /// A host sent something: tells the baseline, the inventory, and, where there is news, the rules.
+    fn host_seen(&mut self, at: u64, address: IpAddr, mac: Option<MacAddress>) {
+        self.facts.host_seen(address);
+        let on_switch = self.known.is_on_mirrored_switch(address);
+        let (new, mac_changed) = self.inventory.seen(address, mac.filter(|_| on_switch), at);
+        // Without documentation the first span says who is known; with it, a stranger is one from the start.
+        let new = new && on_switch && (self.known.site().is_some() || !self.facts.is_learning());
+        if new || mac_changed {
+            self.judge_host(at, address, new, mac_changed);
+        }
+    }
+
+    fn on_packet(&mut self, at: u64, frame: &Frame<'_>, packet: &IpPacket<'_>) {
+        let (source, target, proto, opens, syn) = match &packet.transport {
+            Transport::Tcp(segment) => (
+                segment.source_port,
+                segment.destination_port,
+                Proto::Tcp,
+                segment.flags.syn() && !segment.flags.ack(),
+                segment.flags.syn(),
+            ),
+            Transport::Udp(datagram) => {
+                (datagram.source_port, datagram.destination_port, Proto::Udp, false, false)
+            }
+            Transport::Icmp(icmp) => {
+                let counterpart = counterpart(icmp.kind, icmp.v6);
+                let ports = match counterpart {
+                    Some(other) => (u16::from(icmp.kind), u16::from(other)),
+                    None => (u16::from(icmp.kind), u16::from(icmp.code)),
+                };
+                (ports.0, ports.1, Proto::Icmp, true, false)
+            }
+            Transport::Other => return,
+        };
+        let (from, to) = ((packet.source, source), (packet.destination, target));
+        let mut slot = self.flows.find(from, to, proto);
+        if let (Some(found), Transport::Tcp(segment)) = (slot, &packet.transport) {
+            let reuse = self.flows.get(found).and_then(|conn| conn.tcp.as_ref()?.is_reuse(segment));
+            if let Some(weird) = reuse {
+                if let Some(conn) = self.flows.remove(found) {
+                    if let Some(name) = weird {
+                        self.weird(at, Some(conn.id), name, "");
+                    }
+                    self.on_conn_over(conn);
+                }
+                slot = None;
+            }
+        }
+        let slot = match slot {
+            Some(slot) => slot,
+            None => self.open(at, frame, packet, from, to, proto, roles(from, to, proto, opens, syn)),
+        };
+        let Some(conn) = self.flows.get(slot) else { return };
+        let from_orig = conn.id.orig == from;
+        let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
+        sent.packets += 1;
+        sent.ip_octets += u64::from(packet.total_len);
+        match &packet.transport {
+            Transport::Tcp(segment) => self.on_segment(at, slot, from_orig, segment),
+            Transport::Udp(datagram) => {
+                *sent.payload.get_or_insert(0) += u64::from(datagram.payload_len);
+                conn.last = conn.last.max(at);
+                let letter = if from_orig { 'D' } else { 'd' };
+                if !conn.history.contains(letter) {
+                    conn.history.push(letter);
+                }
+                if conn.service.is_none() {
+                    conn.service = sniff(Proto::Udp, conn.id.resp.1, from_orig, datagram.payload);
+                }
+            }
+            Transport::Icmp(icmp) => {
+                *sent.payload.get_or_insert(0) += u64::from(icmp.payload_len);
+                conn.last = conn.last.max(at);
+            }
+            Transport::Other => {}
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the facts of a first packet")]
+    fn open(
+        &mut self,
+        at: u64,
+        frame: &Frame<'_>,
+        packet: &IpPacket<'_>,
+        from: Endpoint,
+        to: Endpoint,
+        proto: Proto,
+        flipped: bool,
+    ) -> usize {
+        let (orig, resp) = if flipped { (to, from) } else { (from, to) };
+        self.host_seen(at, packet.source, frame.source_mac);
+        self.facts.host_seen(packet.destination);
+        let key = (orig.0, resp.0, proto, resp.1);
+        let (pair, count) = self.facts.open_pair(key);
+        let uid = Uid::new(orig.0, resp.0, proto, resp.1, count);
+        let opens = matches!(&packet.transport, Transport::Tcp(segment) if segment.flags.syn());
+        let modbus =
+            (proto == Proto::Tcp && resp.1 == MODBUS_PORT).then(|| Box::new(ModbusConn::new(!opens)));
+        let id = ConnId { uid, orig, resp };
+        let number = self.summary.frames;
+        let conn = new_conn(id, proto, packet.protocol, flipped, at, number, pair, modbus);
+        let (slot, evicted) = self.flows.insert(conn);
+        if let Some(evicted) = evicted {
+            self.on_conn_over(evicted);
+        }
+        if proto != Proto::Tcp {
+            self.facts.talked(pair, key);
+        }
+        slot
+    }
+
+    fn on_segment(&mut self, at: u64, slot: usize, from_orig: bool, segment: &Segment<'_>) {
+        let mut items = std::mem::take(&mut self.items);
+        items.clear();
+        let Some(conn) = self.flows.get(slot) else { return };
+        let Conn { tcp: Some(tcp), modbus, .. } = conn else { return };
+        if !tcp.both_closed() {
+            conn.last = conn.last.max(at);
+        }
+        let wanted = modbus.is_some();
+        let mut head: Option<(bool, [u8; 8], usize)> = None;
+        let step = tcp.segment(from_orig, segment, wanted, &mut |from_orig, piece| {
+            if let (Piece::Octets(octets), None) = (&piece, &head) {
+                let mut first = [0; 8];
+                let len = octets.len().min(8);
+                first[..len].copy_from_slice(&octets[..len]);
+                head = Some((from_orig, first, octets.len()));
+            }
+            if let Some(modbus) = modbus {
+                modbus.deliver(from_orig, piece, &mut items);
+            }
+        });
+        if conn.service.is_none()
+            && conn.modbus.is_none()
+            && conn.sniffed < 4
+            && head.is_some()
+            && !segment.payload.is_empty()
+        {
+            conn.sniffed += 1;
+            conn.service = sniff(Proto::Tcp, conn.id.resp.1, from_orig, segment.payload);
+        }
+        let id = conn.id;
+        let is_dropped = conn.outcome == Some(Outcome::Established)
+            && !from_orig
+            && (segment.flags.rst() || segment.flags.fin())
+            && at.saturating_sub(conn.established_at) <= DROPPED_WITHIN
+            && conn.sizes().1 == 0;
+        if step.closed {
+            self.flows.hasten(slot);
+        }
+        if !segment.checksum_good {
+            self.summary.bad_checksums += 1;
+            self.weird(at, Some(id), "bad_TCP_checksum", "");
+        }
+        for weird in &step.weirds {
+            self.weird(at, Some(id), weird, "");
+        }
+        if step.established {
+            self.on_outcome(slot, Outcome::Established, at);
+        } else if step.refused {
+            self.on_outcome(slot, Outcome::Refused, at);
+        } else if is_dropped {
+            self.on_outcome(slot, Outcome::Dropped, at);
+        }
+        for item in &items.items {
+            match item {
+                Item::Pdu { from_orig, transaction, unit, at: place } => {
+                    let pdu = items.octets.get(place.clone()).unwrap_or_default();
+                    self.on_pdu(at, slot, *from_orig, *transaction, *unit, pdu);
+                }
+                Item::Weird { name, number } => self.weird(at, Some(id), name, &number.to_string()),
+            }
+        }
+        self.items = items;
+    }
+
+    fn on_outcome(&mut self, slot: usize, outcome: Outcome, at: u64) {
+        let Some(conn) = self.flows.get(slot) else { return };
+        conn.outcome = Some(outcome);
+        if outcome == Outcome::Established {
+            conn.established_at = at;
+        }
+        let (pair, id) = (conn.pair, conn.id);
+        let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
+        let news = match outcome {
+            Outcome::Established => self.facts.accepted(pair, key),
+            _ => self.facts.refused(pair, key),
+        };
+        self.judge_attempt(at, id, outcome, news);
+    }
+
+    fn on_conn_over(&mut self, conn: Box<Conn>) {
+        let (orig_size, resp_size) = conn.sizes();
+        let duration = conn.last.saturating_sub(conn.first);
+        let sized = |size| if duration > 0 { Field::Count(size) } else { Field::Unset };
+        let history = conn.tcp.as_ref().map_or(&conn.history, |tcp| &tcp.history);
+        let missed = conn.tcp.as_ref().map_or(0, |tcp| tcp.orig.missed + tcp.resp.missed);
+        let key = (conn.id.orig.0, conn.id.resp.0, conn.proto, conn.id.resp.1);
+        if matches!(conn.outcome, Some(Outcome::Established | Outcome::Dropped)) {
+            self.facts.closed(conn.pair, key);
+        }
+        if let Some(service) = conn.service {
+            self.inventory.spoke(conn.id.orig.0, conn.id.resp.0, service, conn.last);
+        }
+        self.log.row(
+            Log::Conn,
+            &[
+                Field::Time(conn.first),
+                Field::Text(conn.id.uid.as_str()),
+                Field::Address(conn.id.orig.0),
+                Field::Count(u64::from(conn.id.orig.1)),
+                Field::Address(conn.id.resp.0),
+                Field::Count(u64::from(conn.id.resp.1)),
+                Field::Text(conn.proto.as_str()),
+                conn.service.into(),
+                if duration > 0 { Field::Interval(duration) } else { Field::Unset },
+                sized(orig_size),
+                sized(resp_size),
+                Field::Text(conn.conn_state()),
+                Field::Bool(self.known.is_local(conn.id.orig.0)),
+                Field::Bool(self.known.is_local(conn.id.resp.0)),
+                Field::Count(missed),
+                if history.is_empty() { Field::Unset } else { Field::Text(history) },
+                Field::Count(conn.orig.packets),
+                Field::Count(conn.orig.ip_octets),
+                Field::Count(conn.resp.packets),
+                Field::Count(conn.resp.ip_octets),
+                Field::Unset,
+                Field::Count(u64::from(conn.ip_proto)),
+            ],
+        );
+        let record = Record {
+            at: self.now,
+            frame: conn.first_frame,
+            conn: Some(conn.id),
+            source: self.known.host(conn.id.orig.0, self.facts.knows_host(conn.id.orig.0)),
+            target: Some(self.known.host(conn.id.resp.0, self.facts.knows_host(conn.id.resp.0))),
+            device: self.known.device(conn.id.resp.0).map(|(_, device)| device.name.get_ref().as_str()),
+            learning: self.facts.is_learning(),
+            facts: Subject::Conn(ConnRecord {
+                proto: conn.proto.as_str(),
+                service: conn.service,
+                conn_state: conn.conn_state(),
+                history,
+                duration,
+                sizes: (orig_size, resp_size),
+                packets: (conn.orig.packets, conn.resp.packets),
+            }),
+        };
+        self.findings.judge(&record, &mut self.log);
+    }
+
+    /// Writes an oddity; of a connection, each name once.
+    pub(crate) fn weird(&mut self, at: u64, id: Option<ConnId>, name: &'static str, addl: &str) {
+        self.summary.weirds += 1;
+        if let Some(id) = id
+            && let Some(slot) = self.flows.find(id.orig, id.resp, Proto::Tcp)
+            && let Some(conn) = self.flows.get(slot)
+        {
+            if conn.weirds.contains(&name) {
+                return;
+            }
+            conn.weirds.push(name);
+        }
+        let rows = self.weird_rows.entry(name).or_default();
+        *rows += 1;
+        if *rows > WEIRD_ROWS_MAX {
+            return;
+        }
+        let ends = id.map(|id| {
+            [
+                Field::Address(id.orig.0),
+                Field::Count(u64::from(id.orig.1)),
+                Field::Address(id.resp.0),
+                Field::Count(u64::from(id.resp.1)),
+            ]
+        });
+        let [orig_h, orig_p, resp_h, resp_p] = ends.unwrap_or([Field::Unset; 4]);
+        self.log.row(
+            Log::Weird,
+            &[
+                Field::Time(at),
+                id.as_ref().map(|id| id.uid.as_str()).into(),
+                orig_h,
+                orig_p,
+                resp_h,
+                resp_p,
+                Field::Text(name),
+                if addl.is_empty() { Field::Unset } else { Field::Text(addl) },
+                Field::Bool(false),
+                Field::Text("fieldrange"),
+                Field::Unset,
+            ],
+        );
+        self.judge_weird(at, id, name);
+    }
+}
+
+/// The ICMP type that answers a type, as far as there is one (RFC 792, 950, 1256; RFC 4443, 4861).
+fn counterpart(kind: u8, v6: bool) -> Option<u8> {
+    let pairs: &[(u8, u8)] = if v6 {
+        &[(128, 129), (133, 134), (135, 136), (139, 140), (144, 145), (130, 131)]
+    } else {
+        &[(8, 0), (13, 14), (15, 16), (17, 18), (10, 9)]
+    };
+    pairs.iter().find_map(|(ask, answer)| match kind {
+        kind if kind == *ask => Some(*answer),
+        kind if kind == *answer => Some(*ask),
+        _ => None,
+    })
+}
