@@ -35,6 +35,7 @@ pub(crate) struct PumpState {
 
 /// Water moved during a step, m3.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "names end in their unit")]
 pub(crate) struct Moved {
     /// Out of the clearwell.
     pub(crate) drawn_m3: f64,

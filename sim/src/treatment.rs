@@ -95,6 +95,7 @@ impl Dosing {
 
 /// Positions of the actuators of the treatment, per cent.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "names end in their unit")]
 pub(crate) struct Settings {
     pub(crate) valve_percent: f64,
     pub(crate) naoh_percent: f64,
@@ -112,8 +113,8 @@ pub(crate) struct Treated {
     pub(crate) chlorine_kg: f64,
     pub(crate) naoh_refill_began: bool,
     pub(crate) hypochlorite_refill_began: bool,
-    pub(crate) suction_lost: bool,
-    pub(crate) suction_regained: bool,
+    /// Whether the pumps began or ceased to draw air.
+    pub(crate) suction_changed: bool,
 }
 
 /// State of the treatment.
@@ -214,8 +215,7 @@ impl Treatment {
             chlorine_kg: hypochlorite.chemical_kg,
             naoh_refill_began: naoh.refill_began,
             hypochlorite_refill_began: hypochlorite.refill_began,
-            suction_lost: held && !self.suction_holds,
-            suction_regained: !held && self.suction_holds,
+            suction_changed: held != self.suction_holds,
         }
     }
 
@@ -252,5 +252,72 @@ impl Treatment {
         } else {
             self.suction_holds = level_m >= design.clearwell.suction_regained_level_m;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::design::Design;
+
+    fn design() -> TreatmentDesign {
+        Design::read("water.toml", include_str!("../plants/water.toml")).unwrap().treatment
+    }
+
+    const USUAL: Settings = Settings { valve_percent: 50.0, naoh_percent: 28.0, hypochlorite_percent: 25.0 };
+
+    #[test]
+    fn alkalinity_and_carbon_are_conserved_through_a_change_of_dose() {
+        let design = design();
+        let mut treatment = Treatment::new(&design, USUAL, 1.0);
+        let stored = |treatment: &Treatment, of: fn(Carbonate) -> f64| {
+            of(treatment.mixer.carbonate) * design.mixer_m3
+                + of(treatment.clearwell.carbonate) * treatment.clearwell_m3
+        };
+        let parts: [fn(Carbonate) -> f64; 2] = [|c| c.alkalinity_eq_m3, |c| c.carbon_mol_m3];
+        let before = parts.map(|of| stored(&treatment, of));
+        let (mut came, mut went) = ([0.0; 2], [0.0; 2]);
+        for second in 0..5000 {
+            let naoh_percent = if second < 1000 { 28.0 } else { 90.0 };
+            let settings = Settings { naoh_percent, ..USUAL };
+            let treated = treatment.advance(&design, settings, 0.15, f64::from(second), 1.0);
+            let raw_m3 = treatment.raw_flow_m3_s;
+            came[0] += raw_m3 * design.raw.alkalinity_eq_m3 + treated.naoh_kg * 1e3 / NAOH_G_MOL;
+            came[1] += raw_m3 * design.raw.carbon_mol_m3;
+            for (sum, of) in went.iter_mut().zip(parts) {
+                *sum += (0.15 + treated.overflow_m3) * of(treatment.clearwell.carbonate);
+            }
+        }
+        for (index, of) in parts.into_iter().enumerate() {
+            let unaccounted = came[index] - went[index] - (stored(&treatment, of) - before[index]);
+            assert!(unaccounted.abs() < 1e-9 * came[index], "{unaccounted} of {}", came[index]);
+        }
+    }
+
+    #[test]
+    fn the_mixer_follows_the_closed_form() {
+        let design = design();
+        let still = Settings { naoh_percent: 0.0, hypochlorite_percent: 0.0, ..USUAL };
+        let mut treatment = Treatment::new(&design, still, 1.0);
+        let first = treatment.mixer.carbonate.alkalinity_eq_m3 - design.raw.alkalinity_eq_m3;
+        for second in 0..30 {
+            treatment.advance(&design, still, 0.19, f64::from(second), 1.0);
+        }
+        let left = treatment.mixer.carbonate.alkalinity_eq_m3 - design.raw.alkalinity_eq_m3;
+        let expected = first * libm::exp(-30.0 * 0.19 / 4.0);
+        assert!((left - expected).abs() < 1e-9, "{left} {expected}");
+    }
+
+    #[test]
+    fn chlorine_decays_by_half_in_its_half_life_where_nothing_flows() {
+        let design = design();
+        let shut = Settings { valve_percent: 0.0, naoh_percent: 0.0, hypochlorite_percent: 0.0 };
+        let mut treatment = Treatment::new(&design, shut, 1.0);
+        let first = treatment.clearwell.chlorine_g_m3;
+        let half_life_s = (libm::log(2.0) / design.chlorine_decay_per_s) as u32;
+        for second in 0..half_life_s {
+            treatment.advance(&design, shut, 0.0, f64::from(second), 1.0);
+        }
+        assert!((treatment.clearwell.chlorine_g_m3 / first - 0.5).abs() < 1e-4);
     }
 }

@@ -239,12 +239,12 @@ fn report(works: &Works, journal: &mut Journal) {
         journal.report(PlantEventKind::RefillStarted, tag, tag, level, message, 0);
     }
     let level_m = works.treatment.clearwell_level_m(&design.treatment);
-    if treated.suction_lost {
-        let message = "the high-lift pumps draw air: the clearwell is empty";
-        journal.report(PlantEventKind::SuctionLost, "CLEARWELL", "CLEARWELL", level_m, message, 1);
-    }
-    if treated.suction_regained {
-        let message = "the high-lift pumps draw water again";
-        journal.report(PlantEventKind::SuctionRegained, "CLEARWELL", "CLEARWELL", level_m, message, 3);
+    if treated.suction_changed {
+        let (kind, message, priority) = if works.treatment.suction_holds {
+            (PlantEventKind::SuctionRegained, "the high-lift pumps draw water again", 3)
+        } else {
+            (PlantEventKind::SuctionLost, "the high-lift pumps draw air: the clearwell is empty", 1)
+        };
+        journal.report(kind, "CLEARWELL", "CLEARWELL", level_m, message, priority);
     }
 }

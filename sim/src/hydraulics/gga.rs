@@ -301,3 +301,139 @@ fn demand_loss(wagner: Wagner, demand_m3_s: f64, flow_m3_s: f64) -> Loss {
     let gradient = 2.0 * required * share / demand_m3_s;
     Loss { head_m: required * share * share, gradient_s_m2: gradient.max(DEMAND_GRADIENT_S_M2) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOOT_M: f64 = 0.3048;
+    const GPM_M3_S: f64 = 6.309_019_64e-5;
+    /// The reference's psi, m. EPANET's own (0.4333 psi/ft) would give 127.54 for the same head.
+    const PSI_M: f64 = 0.703_25;
+
+    /// EPANET's example Net1 in SI units: junctions 10 11 12 13 21 22 23 31 32; fixed: reservoir 9, tank 2.
+    fn net1() -> (Network, Vec<f64>) {
+        let elevations = [710.0, 710.0, 700.0, 695.0, 700.0, 695.0, 690.0, 700.0, 710.0];
+        let demands = [0.0, 150.0, 150.0, 100.0, 150.0, 200.0, 150.0, 100.0, 100.0];
+        let place = |name: u32| match name {
+            9 => End::Fixed(0),
+            2 => End::Fixed(1),
+            _ => End::Junction([10, 11, 12, 13, 21, 22, 23, 31, 32].iter().position(|n| *n == name).unwrap()),
+        };
+        let pipes = [
+            (10, 11, 10_530.0, 18.0),
+            (11, 12, 5280.0, 14.0),
+            (12, 13, 5280.0, 10.0),
+            (21, 22, 5280.0, 10.0),
+            (22, 23, 5280.0, 12.0),
+            (31, 32, 5280.0, 6.0),
+            (2, 12, 200.0, 18.0),
+            (11, 21, 5280.0, 10.0),
+            (12, 22, 5280.0, 12.0),
+            (13, 23, 5280.0, 8.0),
+            (21, 31, 5280.0, 8.0),
+            (22, 32, 5280.0, 6.0),
+        ];
+        let mut links: Vec<Link> = pipes
+            .iter()
+            .map(|(from, to, feet, inches)| Link {
+                from: place(*from),
+                to: place(*to),
+                law: Law::hazen_williams(feet * FOOT_M, inches / 12.0 * FOOT_M, 100.0),
+            })
+            .collect();
+        // EPANET's one-point curve: shut-off head 4/3 of the design head, no head at twice the design flow.
+        let curve = [(0.0, 1000.0 / 3.0), (1500.0, 250.0), (3000.0, 0.0)]
+            .map(|(gpm, feet): (f64, f64)| (gpm * GPM_M3_S, feet * FOOT_M));
+        links.push(Link { from: place(9), to: place(10), law: Law::three_point_pump(curve).unwrap() });
+        let network = Network { elevation_m: elevations.map(|feet| feet * FOOT_M).to_vec(), links };
+        (network, demands.map(|gpm| gpm * GPM_M3_S).to_vec())
+    }
+
+    /// EPANET 2.2 through wntr 1.5.0, hour 0: pump 1866.18 gpm, 127.58 psi at junction 10 (`B_water.md`).
+    #[test]
+    fn net1_is_epanets() {
+        let (network, demand_m3_s) = net1();
+        let mut passage = [Passage::Free; 13];
+        passage[12] = Passage::Forward;
+        let boundary = Boundary {
+            fixed_head_m: &[800.0 * FOOT_M, 970.0 * FOOT_M],
+            demand_m3_s: &demand_m3_s,
+            passage: &passage,
+            wagner: None,
+        };
+        let mut solution = Solution::new(&network);
+        solution.solve(&network, &boundary);
+        assert!(solution.converged && solution.iterations < 15, "{}", solution.iterations);
+        let pump_gpm = solution.flow_m3_s[12] / GPM_M3_S;
+        assert!((pump_gpm - 1866.18).abs() < 0.05, "{pump_gpm}");
+        let pressure_psi = (solution.head_m[0] - 710.0 * FOOT_M) / PSI_M;
+        assert!((pressure_psi - 127.58).abs() < 0.01, "{pressure_psi}");
+        let supplied: f64 = solution.flow_m3_s[12] + solution.flow_m3_s[6];
+        let wanted: f64 = demand_m3_s.iter().sum();
+        assert!((supplied - wanted).abs() < 1e-12, "continuity: {supplied} for {wanted}");
+    }
+
+    /// A pipe from a reservoir to one customer.
+    fn one_customer(head_m: f64, passage: Passage) -> (Network, Solution) {
+        let law = Law::hazen_williams(500.0, 0.1, 100.0);
+        let network = Network {
+            elevation_m: vec![10.0],
+            links: vec![Link { from: End::Fixed(0), to: End::Junction(0), law }],
+        };
+        let mut solution = Solution::new(&network);
+        let boundary = Boundary {
+            fixed_head_m: &[head_m],
+            demand_m3_s: &[0.008],
+            passage: &[passage],
+            wagner: Some(Wagner { required_pressure_m: 20.0 }),
+        };
+        solution.solve(&network, &boundary);
+        assert!(solution.converged);
+        (network, solution)
+    }
+
+    #[test]
+    fn a_customer_under_low_pressure_gets_wagners_share() {
+        let (network, solution) = one_customer(25.0, Passage::Free);
+        let pressure_m = solution.head_m[0] - network.elevation_m[0];
+        let share = (pressure_m / 20.0).sqrt();
+        assert!(pressure_m > 0.0 && pressure_m < 15.0, "{pressure_m}");
+        assert!((solution.delivered_m3_s[0] - 0.008 * share).abs() < 1e-9);
+        assert!((solution.flow_m3_s[0] - solution.delivered_m3_s[0]).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_customer_under_full_pressure_gets_all_and_one_above_the_water_gets_nothing() {
+        let (_, full) = one_customer(60.0, Passage::Free);
+        assert!((full.delivered_m3_s[0] - 0.008).abs() < 1e-6);
+        let (_, dry) = one_customer(5.0, Passage::Forward);
+        assert!(dry.delivered_m3_s[0].abs() < 1e-6 && dry.flow_m3_s[0] >= 0.0);
+    }
+
+    #[test]
+    fn a_pump_against_too_much_head_carries_nothing_and_starts_again_when_it_can() {
+        let law = Law::three_point_pump([(0.0, 70.0), (0.060, 50.0), (0.100, 30.0)]).unwrap();
+        let pipe = Law::hazen_williams(100.0, 0.3, 100.0);
+        let network = Network {
+            elevation_m: vec![0.0],
+            links: vec![
+                Link { from: End::Fixed(0), to: End::Junction(0), law },
+                Link { from: End::Junction(0), to: End::Fixed(1), law: pipe },
+            ],
+        };
+        let mut solution = Solution::new(&network);
+        for (tower_m, runs) in [(80.0, false), (40.0, true), (90.0, false)] {
+            let boundary = Boundary {
+                fixed_head_m: &[0.0, tower_m],
+                demand_m3_s: &[0.0],
+                passage: &[Passage::Forward, Passage::Free],
+                wagner: None,
+            };
+            solution.solve(&network, &boundary);
+            assert!(solution.converged);
+            assert_eq!(solution.flow_m3_s[0] > 0.01, runs, "tower at {tower_m} m");
+            assert!(solution.flow_m3_s[0] >= 0.0);
+        }
+    }
+}
