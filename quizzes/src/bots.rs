@@ -200,7 +200,9 @@ pub fn bands(results: &[BotResult]) -> Vec<BandViolation> {
         if let Band::AtMostWithFalseCalls(_, fewest) = bot.band {
             let count = result.score.metrics.false_calls;
             if count < fewest {
-                violate(format!("{count} false calls, the scenario's ordinary traffic should give at least {fewest}"));
+                violate(format!(
+                    "{count} false calls, the scenario's ordinary traffic should give at least {fewest}"
+                ));
             }
         }
     }
@@ -250,12 +252,12 @@ fn alert_on_everything(input: &BotInput<'_>) -> Vec<Call> {
     let about = |t: VirtualTime, client: &str, server: &str| {
         let entities: Vec<EntityId> =
             [server, client].into_iter().filter_map(|address| input.names.at(address)).collect();
-        (!entities.is_empty()).then(|| low((t + Duration::from_secs(1)).min(input.duration), MINUTE, entities))
+        (!entities.is_empty())
+            .then(|| low((t + Duration::from_secs(1)).min(input.duration), MINUTE, entities))
     };
     let mut pairs = BTreeSet::new();
     let new_pairs = input.conn.iter().filter(|row| pairs.insert((row.client.clone(), row.server.clone())));
-    let mut calls: Vec<Call> =
-        new_pairs.filter_map(|row| about(row.t, &row.client, &row.server)).collect();
+    let mut calls: Vec<Call> = new_pairs.filter_map(|row| about(row.t, &row.client, &row.server)).collect();
     let loud = input.modbus.iter().filter(|row| row.is_write() || row.exception.is_some());
     calls.extend(loud.filter_map(|row| about(row.t, &row.client, &row.server)));
     calls

@@ -131,7 +131,10 @@ fn check(
         && attack::technique(technique).is_none()
         && !attack::is_tactic(technique)
     {
-        wrong(format!("call {id}: {technique:?} is no technique or tactic of {}", attack::VERSION), &fix_technique(technique));
+        wrong(
+            format!("call {id}: {technique:?} is no technique or tactic of {}", attack::VERSION),
+            &fix_technique(technique),
+        );
     }
     good.then(|| Call {
         id,
@@ -189,7 +192,10 @@ mod tests {
     #[test]
     fn a_good_call_is_read_with_canonical_entities() {
         let calls = read(GOOD, Form::Live).unwrap();
-        assert_eq!(calls[0].entities.iter().map(ToString::to_string).collect::<Vec<_>>(), ["host:hmi", "point:NAOH.SP"]);
+        assert_eq!(
+            calls[0].entities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["host:hmi", "point:NAOH.SP"]
+        );
     }
 
     #[test]

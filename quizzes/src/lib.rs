@@ -8,15 +8,18 @@
 //! [`mod@score`] (detection, the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
 //! that keep a scenario fair), [`bank`] (questions), [`debrief`] (the first shift's last page).
 
+pub mod bank;
 pub mod bots;
 pub mod calls;
+pub mod debrief;
 pub mod logs;
 pub mod names;
 pub mod score;
 pub mod view;
 
-pub use calls::read_calls;
+pub use bank::{Certainty, Mark, QuestionSet, ResolvedQuestion, certainty_points, mark};
 pub use bots::{BandViolation, BotInput, BotResult, bands, play_all};
+pub use calls::read_calls;
 pub use names::{EntityNames, UnknownEntity};
 pub use score::{Form, Score, ScoreInput, false_call_weight, score};
 pub use view::{RecordView, ViewError};

@@ -366,7 +366,11 @@ impl ProcessTable {
             values.push(value.ok_or_else(|| TableError::BadLine {
                 path: self.path.clone(),
                 line: number,
-                problem: format!("column {} is {:?}, not a number", self.tags[place], cell.unwrap_or("missing")),
+                problem: format!(
+                    "column {} is {:?}, not a number",
+                    self.tags[place],
+                    cell.unwrap_or("missing")
+                ),
             })?);
         }
     }
@@ -406,15 +410,23 @@ mod tests {
     fn a_bad_row_is_named_with_its_line() {
         let log = file("#fields\tts\tuid\tid.orig_h\tid.resp_h\tfunc\nsoon\tC1\ta\tb\tX\n");
         let error = read_modbus(log.path(), start()).unwrap_err();
-        assert!(matches!(&error, TableError::BadLine { line: 2, problem, .. } if problem.contains("soon")), "{error}");
+        assert!(
+            matches!(&error, TableError::BadLine { line: 2, problem, .. } if problem.contains("soon")),
+            "{error}"
+        );
         let log = file("#fields\tts\tuid\tid.orig_h\tid.resp_h\tfun\n");
         let error = read_modbus(log.path(), start()).unwrap_err();
-        assert!(matches!(&error, TableError::NoColumn { column, closest, .. } if column == "func" && closest == "fun"));
+        assert!(
+            matches!(&error, TableError::NoColumn { column, closest, .. } if column == "func" && closest == "fun")
+        );
     }
 
     #[test]
     fn times_are_exact_to_the_nanosecond() {
-        assert_eq!(time("1612512001.000000001", "2021-02-05T08:00:00Z".parse().unwrap()).unwrap().as_nanos(), 1_000_000_001);
+        assert_eq!(
+            time("1612512001.000000001", "2021-02-05T08:00:00Z".parse().unwrap()).unwrap().as_nanos(),
+            1_000_000_001
+        );
         for wrong in ["", "-1", "1.2.3", "nan", "1e9", "99999999999999999999"] {
             assert!(time(wrong, start()).is_err(), "{wrong}");
         }

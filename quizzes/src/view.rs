@@ -113,7 +113,11 @@ impl RecordView {
     }
 
     fn need<'n>(&self, name: &'n str) -> Result<&'n str, ViewError> {
-        if self.reader.has(name) { Ok(name) } else { Err(ViewError::LeftOut { path: self.reader.path(name) }) }
+        if self.reader.has(name) {
+            Ok(name)
+        } else {
+            Err(ViewError::LeftOut { path: self.reader.path(name) })
+        }
     }
 }
 

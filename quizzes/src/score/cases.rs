@@ -121,7 +121,14 @@ impl<'a> Ledger<'_, 'a> {
         }
     }
 
-    fn offer_claim(&mut self, event: usize, by: usize, revised_by: Option<usize>, quality: f64, timeliness: f64) {
+    fn offer_claim(
+        &mut self,
+        event: usize,
+        by: usize,
+        revised_by: Option<usize>,
+        quality: f64,
+        timeliness: f64,
+    ) {
         let credit = claim_credit(self.events[event].weight, quality, timeliness);
         if credit > 0.0 {
             self.offer(event, Claimed { by, revised_by, quality, timeliness, credit });
@@ -193,7 +200,9 @@ impl<'a> Ledger<'_, 'a> {
         let meant = self.meant_by(number);
         let anchored: Vec<(usize, Claimed)> = meant
             .iter()
-            .filter_map(|(event, _)| anchors.get(event).map(|anchor| (*event, self.revised(*event, *anchor, number))))
+            .filter_map(|(event, _)| {
+                anchors.get(event).map(|anchor| (*event, self.revised(*event, *anchor, number)))
+            })
             .collect();
         if self.calls[number].call.technique.is_some()
             && let Some((first, _)) = anchored.first()

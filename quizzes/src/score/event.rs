@@ -106,9 +106,7 @@ impl<'a> Event<'a> {
         match input.form {
             Form::Offline => overlap_share(call.interval, self.truth.start, self.truth.end),
             Form::Live if call.t > input.duration => 0.0,
-            Form::Live => {
-                timeliness(call.t.as_secs_f64() - self.observable.as_secs_f64(), self.horizon_s)
-            }
+            Form::Live => timeliness(call.t.as_secs_f64() - self.observable.as_secs_f64(), self.horizon_s),
         }
     }
 

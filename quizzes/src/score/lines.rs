@@ -14,13 +14,19 @@ impl Account<'_, '_> {
         let (outcome, what, why) = match self.source(number) {
             Some(Source::Match(call, own)) => {
                 let (outcome, what) = match own.by {
-                    Through::Step => (Outcome::Found, format!("call {} has it: {}", self.id(call), told(event))),
+                    Through::Step => {
+                        (Outcome::Found, format!("call {} has it: {}", self.id(call), told(event)))
+                    }
                     Through::Consequence(name) => (
                         Outcome::Consequence,
                         format!("call {} has what it brought about ({name}): {}", self.id(call), told(event)),
                     ),
                 };
-                (outcome, what, if attacked { self.why_match(event, call, own) } else { RIGHT_WITHOUT_ATTACK.into() })
+                (
+                    outcome,
+                    what,
+                    if attacked { self.why_match(event, call, own) } else { RIGHT_WITHOUT_ATTACK.into() },
+                )
             }
             Some(Source::Case(case)) => self.told_of_case(event, case),
             None => (
@@ -42,9 +48,15 @@ impl Account<'_, '_> {
         let quality = match own.by {
             Through::Consequence(_) => format!("{} for a consequence", rules::QUALITY_CONSEQUENCE),
             Through::Step if event.is_attack() => {
-                format!("{} x F1 {:.2} of its entities", technique_words(given.technique.as_deref(), own.technique), own.f1)
+                format!(
+                    "{} x F1 {:.2} of its entities",
+                    technique_words(given.technique.as_deref(), own.technique),
+                    own.f1
+                )
             }
-            Through::Step => format!("right verdict ({}) x F1 {:.2} of its entities", word(given.verdict), own.f1),
+            Through::Step => {
+                format!("right verdict ({}) x F1 {:.2} of its entities", word(given.verdict), own.f1)
+            }
         };
         let bonus = if own.timeliness > 0.0 { rules::bonus(given.confidence) } else { 0.0 };
         format!(
@@ -185,7 +197,8 @@ impl Account<'_, '_> {
         let points = detect - sum;
         if !attacked {
             let what = "there was no attack".to_owned();
-            let why = "a run without an attack starts at 100, and false calls take from it, down to 0".to_owned();
+            let why =
+                "a run without an attack starts at 100, and false calls take from it, down to 0".to_owned();
             return Some(Line { subject, outcome: Outcome::Base, points, what, why });
         }
         (points.abs() > 1e-9).then(|| {
@@ -215,7 +228,8 @@ fn benign_words(event: &Event<'_>) -> &'static str {
 }
 
 fn technique_words(given: Option<&str>, quality: f64) -> String {
-    let name = given.map(|id| attack::technique(id).map_or(id.to_owned(), |t| format!("{} {}", t.id, t.name)));
+    let name =
+        given.map(|id| attack::technique(id).map_or(id.to_owned(), |t| format!("{} {}", t.id, t.name)));
     match name {
         None => format!("{quality} for the asset alone"),
         Some(name) if quality >= rules::QUALITY_TECHNIQUE => format!("{quality} for the technique {name}"),

@@ -40,9 +40,7 @@ pub(crate) fn assign(steps: usize, candidates: &[Candidate]) -> Vec<Option<usize
     largest_sum(&value, width)
         .into_iter()
         .enumerate()
-        .map(|(step, column)| {
-            columns.get(column).copied().filter(|_| value[step][column] != 0)
-        })
+        .map(|(step, column)| columns.get(column).copied().filter(|_| value[step][column] != 0))
         .collect()
 }
 

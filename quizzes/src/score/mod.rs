@@ -217,14 +217,11 @@ pub fn score(input: &ScoreInput<'_>) -> Score {
     let matched: Vec<Option<(usize, Match<'_>)>> = matching::assign(events.len(), &candidates)
         .into_iter()
         .enumerate()
-        .map(|(step, call)| {
-            call.and_then(|call| Some((call, events[step].match_with(&calls[call], input)?)))
-        })
+        .map(|(step, call)| call.and_then(|call| Some((call, events[step].match_with(&calls[call], input)?))))
         .collect();
     let cases = cases::settle(input, &events, &calls, &matched);
-    let fates: Vec<Option<Fate<'_>>> = (0..calls.len())
-        .map(|call| fate(input, &events, &calls, &matched, &cases, call))
-        .collect();
+    let fates: Vec<Option<Fate<'_>>> =
+        (0..calls.len()).map(|call| fate(input, &events, &calls, &matched, &cases, call)).collect();
     Account { input, events: &events, calls: &calls, matched: &matched, cases: &cases, fates: &fates }.close()
 }
 
@@ -258,14 +255,18 @@ fn fate<'a>(
     let on_step = find(&|truth| truth == verdict)
         .map(Fate::Repeats)
         .or_else(|| {
-            find(&|truth| truth != Verdict::Attack)
-                .map(if verdict == Verdict::Attack { Fate::Accuses } else { Fate::Misjudges })
+            find(&|truth| truth != Verdict::Attack).map(if verdict == Verdict::Attack {
+                Fate::Accuses
+            } else {
+                Fate::Misjudges
+            })
         })
         .or_else(|| find(&|truth| truth == Verdict::Attack).map(Fate::Excuses));
     let unseen = || {
-        let hidden = input.truth.iter().filter(|truth| {
-            truth.verdict == Verdict::Attack && truth.observable_by(input.role).is_none()
-        });
+        let hidden = input
+            .truth
+            .iter()
+            .filter(|truth| truth.verdict == Verdict::Attack && truth.observable_by(input.role).is_none());
         let mut hidden = hidden.map(|truth| Event::new(input, truth, truth.start));
         (verdict == Verdict::Attack && hidden.any(|event| event.is_meant_by(seen, input.form)))
             .then_some(Fate::Unseen)
@@ -341,7 +342,8 @@ impl<'a> Account<'_, 'a> {
             .map(|event| self.step_line(event, credits[event] * per_point, attacked))
             .collect();
         lines.extend((0..self.calls.len()).filter_map(|call| {
-            self.fates[call].map(|fate| self.call_line(call, fate, -self.cost_of(call, weight) * per_point, weight))
+            self.fates[call]
+                .map(|fate| self.call_line(call, fate, -self.cost_of(call, weight) * per_point, weight))
         }));
         lines.extend(self.total_line(&lines, detect, attacked));
         let metrics = self.metrics(&credits);

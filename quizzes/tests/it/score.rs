@@ -177,10 +177,8 @@ fn in_case(mut call: Call, case: &str) -> Call {
 
 #[test]
 fn a_later_call_of_the_case_revises_the_technique_at_the_claims_own_time() {
-    let truth = [
-        step("first", 2, 1000.0, 3000.0, "device:PLC-1"),
-        step("second", 2, 1000.0, 3000.0, "device:PLC-1"),
-    ];
+    let truth =
+        [step("first", 2, 1000.0, 3000.0, "device:PLC-1"), step("second", 2, 1000.0, 3000.0, "device:PLC-1")];
     let first = in_case(call(1, 1000.0, "device:PLC-1", None, Low), "a");
     near(detect(&truth, std::slice::from_ref(&first)), 48.0);
     // Call 2 is matched to the second step; its technique counts at the claim's timeliness 1, not at its own 0.46.
@@ -210,15 +208,20 @@ fn a_first_report_is_not_a_false_call_because_the_case_came_back_to_it() {
 #[test]
 fn a_consequence_earns_part_of_its_cause_and_is_never_false() {
     let mut truth = [step("write", 2, 1000.0, 1005.0, "point:NAOH.SP")];
-    truth[0].consequences =
-        vec![Consequence { name: "pH high".into(), point: "point:AIT-202".parse().unwrap(), time: at(1300.0) }];
+    truth[0].consequences = vec![Consequence {
+        name: "pH high".into(),
+        point: "point:AIT-202".parse().unwrap(),
+        time: at(1300.0),
+    }];
     let on_ph = call(1, 1450.0, "point:AIT-202", None, Mid);
     near(detect(&truth, std::slice::from_ref(&on_ph)), 100.0 * (0.8 * 0.4 * 0.5_f64.powf(0.5) + 0.14));
     let again = call(2, 1500.0, "point:AIT-202", None, High);
     let both = scored(&truth, &[on_ph.clone(), again], Form::Live);
     assert_eq!(both.metrics.false_calls, 0);
-    assert!(both.lines.iter().any(|line| line.outcome == Outcome::Neutral && line.subject == Subject::Call(1)
-        || line.subject == Subject::Call(2)));
+    assert!(
+        both.lines.iter().any(|line| line.outcome == Outcome::Neutral && line.subject == Subject::Call(1)
+            || line.subject == Subject::Call(2))
+    );
     let mut before = on_ph;
     before.t = at(1299.0);
     assert_eq!(scored(&truth, &[before], Form::Live).metrics.false_calls, 1, "it had not happened");
@@ -280,7 +283,8 @@ fn offline_the_overlap_takes_the_place_of_time() {
 
 #[test]
 fn steps_that_a_role_cannot_see_are_left_out() {
-    let mut truth = [step("seen", 2, 1000.0, 1100.0, "device:PLC-1"), step("hidden", 2, 1000.0, 1100.0, "device:PLC-2")];
+    let mut truth =
+        [step("seen", 2, 1000.0, 1100.0, "device:PLC-1"), step("hidden", 2, 1000.0, 1100.0, "device:PLC-2")];
     truth[1].observable.clear();
     let right = call(1, 1000.0, "device:PLC-1", Some("T0836"), High);
     near(detect(&truth, std::slice::from_ref(&right)), 100.0);

@@ -25,13 +25,15 @@ fn truth() -> impl Strategy<Value = Vec<TruthStep>> {
             .enumerate()
             .map(|(n, (thing, weight, start, length, verdict, point, effect))| {
                 let start = f64::from(start);
-                let mut step = step(&format!("s{n}"), weight, start, start + f64::from(length), THINGS[thing]);
+                let mut step =
+                    step(&format!("s{n}"), weight, start, start + f64::from(length), THINGS[thing]);
                 step.verdict = verdict;
                 step.campaign = format!("c{}", n % 2);
                 step.points = vec![THINGS[point].parse().unwrap()];
                 if effect < 2 {
                     let point = THINGS[4 + effect].parse().unwrap();
-                    step.consequences = vec![Consequence { name: "effect".into(), point, time: at(start + 100.0) }];
+                    step.consequences =
+                        vec![Consequence { name: "effect".into(), point, time: at(start + 100.0) }];
                 }
                 step
             })

@@ -1,0 +1,405 @@
+//! Marking: an answer as somebody typed it, against what is right.
+//!
+//! | kind | credit |
+//! |---|---|
+//! | single | all or nothing |
+//! | multi | (right ones chosen - wrong ones chosen) / right ones, not below 0 |
+//! | numeric | 1 within the tolerance, half within twice the tolerance |
+//! | order | pairs in the right order, less those in the wrong one, over all pairs, not below 0 (Kendall's tau) |
+//! | packets | harmonic mean of the share of frames given that are right and of the share of needed ones that are given |
+
+use serde::{Deserialize, Serialize};
+
+use super::resolve::{Answer, ResolvedQuestion};
+
+/// Most frames that one answer may name: nobody looks at more by hand.
+const FRAMES_MAX: usize = 100_000;
+
+/// Why what was typed is no answer. It is not marked; ask again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GivenError {
+    /// Nothing was typed.
+    #[error("no answer was given: {want}")]
+    Empty {
+        /// What is wanted.
+        want: &'static str,
+    },
+    /// Not what the kind of question takes.
+    #[error("{got:?} is no answer here: {want}")]
+    NotThis {
+        /// What stood there.
+        got: String,
+        /// What is wanted.
+        want: &'static str,
+    },
+    /// A letter that no option has.
+    #[error("there is no option {got}: the options are A to {last}")]
+    NoSuchOption {
+        /// The letter.
+        got: char,
+        /// The last letter.
+        last: char,
+    },
+    /// A letter twice, or not all letters in an order.
+    #[error("write each letter from A to {last} once, as in BAC: got {got:?}")]
+    NotAnOrder {
+        /// What stood there.
+        got: String,
+        /// The last letter.
+        last: char,
+    },
+    /// More frames than anybody looked at.
+    #[error("an answer names at most {FRAMES_MAX} frames: name those that show it")]
+    TooManyFrames,
+}
+
+const WANT_LETTER: &str = "write one letter";
+const WANT_LETTERS: &str = "write letters, as in A, C";
+const WANT_NUMBER: &str = "write a number with a point before decimals, as in 8.25";
+const WANT_FRAMES: &str = "write frame numbers and ranges, as in 48211, 48213-48215";
+
+/// What an answer is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Share of the question's worth, 0 to 1.
+    pub credit: f64,
+    /// Whether all of it is right.
+    pub right: bool,
+    /// What is right, what was not, and why.
+    pub explanation: String,
+}
+
+/// Marks an answer as it was typed.
+pub fn mark(question: &ResolvedQuestion, given: &str) -> Result<Mark, GivenError> {
+    let given = given.trim();
+    let (credit, told) = match &question.answer {
+        Answer::Choice(right) => mark_choice(question, *right, given)?,
+        Answer::Choices(right) => mark_choices(question, right, given)?,
+        Answer::Number { value, tolerance } => mark_number(question, *value, *tolerance, given)?,
+        Answer::Order(right) => mark_order(question, right, given)?,
+        Answer::Packets { frames, need } => mark_packets(frames, *need, given)?,
+    };
+    let right = credit >= 1.0;
+    let closing = if right { &question.right } else { &question.wrong };
+    let explanation = format!("{told} {closing}").trim().to_owned();
+    Ok(Mark { credit, right, explanation })
+}
+
+/// Letters of options in what was typed, upper case, in the order typed.
+fn letters(question: &ResolvedQuestion, given: &str, want: &'static str) -> Result<Vec<char>, GivenError> {
+    let last = question.options.last().map_or('A', |option| option.letter);
+    let mut found = Vec::new();
+    for symbol in given.chars().filter(|c| !c.is_whitespace() && *c != ',' && *c != ';') {
+        let letter = symbol.to_ascii_uppercase();
+        if !letter.is_ascii_uppercase() {
+            return Err(GivenError::NotThis { got: given.to_owned(), want });
+        }
+        if !question.options.iter().any(|option| option.letter == letter) {
+            return Err(GivenError::NoSuchOption { got: letter, last });
+        }
+        found.push(letter);
+    }
+    if found.is_empty() { Err(GivenError::Empty { want }) } else { Ok(found) }
+}
+
+fn shown<'q>(question: &'q ResolvedQuestion, letter: char) -> (&'q str, &'q str) {
+    let option = question.options.iter().find(|option| option.letter == letter);
+    option.map_or(("", ""), |option| (&option.text, &option.feedback))
+}
+
+fn mark_choice(question: &ResolvedQuestion, right: char, given: &str) -> Result<(f64, String), GivenError> {
+    let chosen = letters(question, given, WANT_LETTER)?;
+    let [letter] = chosen[..] else {
+        return Err(GivenError::NotThis { got: given.to_owned(), want: WANT_LETTER });
+    };
+    let (text, _) = shown(question, right);
+    if letter == right {
+        return Ok((1.0, format!("{right} is right: {text}.")));
+    }
+    let (chosen, feedback) = shown(question, letter);
+    Ok((0.0, format!("You chose {letter} ({chosen}). {feedback} Right is {right}: {text}.")))
+}
+
+fn mark_choices(
+    question: &ResolvedQuestion,
+    right: &[char],
+    given: &str,
+) -> Result<(f64, String), GivenError> {
+    let mut chosen = letters(question, given, WANT_LETTERS)?;
+    chosen.sort_unstable();
+    chosen.dedup();
+    let (hits, wrong): (Vec<char>, Vec<char>) = chosen.into_iter().partition(|letter| right.contains(letter));
+    let credit = ((hits.len() as f64 - wrong.len() as f64) / right.len().max(1) as f64).max(0.0);
+    let names: Vec<String> = right.iter().map(|l| format!("{l} ({})", shown(question, *l).0)).collect();
+    let mut told = format!("Right {}: {}.", if right.len() == 1 { "is" } else { "are" }, names.join(", "));
+    for letter in wrong {
+        let (text, feedback) = shown(question, letter);
+        told += &format!(" {letter} ({text}) is not: {feedback}");
+    }
+    for letter in right.iter().filter(|letter| !hits.contains(letter)) {
+        told += &format!(" You left out {letter}.");
+    }
+    Ok((credit, told))
+}
+
+fn mark_number(
+    question: &ResolvedQuestion,
+    value: f64,
+    tolerance: f64,
+    given: &str,
+) -> Result<(f64, String), GivenError> {
+    let unit = question.unit.as_deref().unwrap_or_default();
+    let bare = given.strip_suffix(unit).unwrap_or(given).trim();
+    if bare.is_empty() {
+        return Err(GivenError::Empty { want: WANT_NUMBER });
+    }
+    let plain = bare.bytes().all(|octet| octet.is_ascii_digit() || b"+-.eE".contains(&octet));
+    let number = bare.parse::<f64>().ok().filter(|number| plain && number.is_finite());
+    let number = number.ok_or_else(|| GivenError::NotThis { got: given.to_owned(), want: WANT_NUMBER })?;
+    let off = (number - value).abs();
+    // A tolerance of 0.1 around 7.2 takes in 7.3, whatever binary fractions make of it.
+    let slack = 1e-9 * (1.0 + value.abs());
+    let credit = if off <= tolerance + slack {
+        1.0
+    } else if off <= 2.0 * tolerance + slack {
+        0.5
+    } else {
+        0.0
+    };
+    let value = (value * 1000.0).round() / 1000.0;
+    Ok((
+        credit,
+        format!("It is {value} {unit} (within {tolerance} is right); you said {number}.")
+            .replace("  ", " ")
+            .replace(" (", " ("),
+    ))
+}
+
+fn mark_order(question: &ResolvedQuestion, right: &[char], given: &str) -> Result<(f64, String), GivenError> {
+    let order = letters(question, given, WANT_LETTERS)?;
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    if order.len() != right.len() || sorted.len() != right.len() {
+        let last = question.options.last().map_or('A', |option| option.letter);
+        return Err(GivenError::NotAnOrder { got: given.to_owned(), last });
+    }
+    let place = |letter: char| right.iter().position(|other| *other == letter);
+    let mut balance = 0_i32;
+    let mut pairs = 0_i32;
+    for (n, first) in order.iter().enumerate() {
+        for second in &order[n + 1..] {
+            pairs += 1;
+            balance += if place(*first) < place(*second) { 1 } else { -1 };
+        }
+    }
+    let credit = (f64::from(balance) / f64::from(pairs.max(1))).max(0.0);
+    let names: Vec<String> = right.iter().map(|l| format!("{l} ({})", shown(question, *l).0)).collect();
+    Ok((credit, format!("The order is {}.", names.join(", then "))))
+}
+
+fn mark_packets(right: &[u64], need: usize, given: &str) -> Result<(f64, String), GivenError> {
+    let frames = parse_frames(given)?;
+    let hits = frames.iter().filter(|frame| right.binary_search(frame).is_ok()).count();
+    let precision = hits as f64 / frames.len() as f64;
+    let recall = (hits as f64 / need.max(1) as f64).min(1.0);
+    let credit = if hits == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
+    let told = format!(
+        "{hits} of the {} frames you named {} right; the record has {} ({}), and {need} would be enough.",
+        frames.len(),
+        if hits == 1 { "is" } else { "are" },
+        right.len(),
+        ranges(right),
+    );
+    Ok((credit, told))
+}
+
+/// Frame numbers as people type them: `48211`, `48211, 48213-48215`. Ascending, without repetition.
+pub fn parse_frames(given: &str) -> Result<Vec<u64>, GivenError> {
+    let wrong = || GivenError::NotThis { got: given.to_owned(), want: WANT_FRAMES };
+    let mut frames = Vec::new();
+    for part in given.split([',', ';', ' ']).map(str::trim).filter(|part| !part.is_empty()) {
+        let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n > 0).ok_or_else(wrong);
+        let (first, last) = match part.split_once('-') {
+            Some((first, last)) => (number(first)?, number(last)?),
+            None => (number(part)?, number(part)?),
+        };
+        if first > last {
+            return Err(wrong());
+        }
+        if (last - first) as usize >= FRAMES_MAX - frames.len().min(FRAMES_MAX) {
+            return Err(GivenError::TooManyFrames);
+        }
+        frames.extend(first..=last);
+    }
+    frames.sort_unstable();
+    frames.dedup();
+    if frames.is_empty() { Err(GivenError::Empty { want: WANT_FRAMES }) } else { Ok(frames) }
+}
+
+/// The first few of some frames as ranges.
+fn ranges(frames: &[u64]) -> String {
+    let mut spans: Vec<(u64, u64)> = Vec::new();
+    for frame in frames {
+        match spans.last_mut() {
+            Some((_, last)) if *last + 1 == *frame => *last = *frame,
+            _ => spans.push((*frame, *frame)),
+        }
+    }
+    let shown: Vec<String> = spans
+        .iter()
+        .take(6)
+        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
+        .collect();
+    shown.join(", ") + if spans.len() > 6 { ", ..." } else { "" }
+}
+
+/// How sure somebody is of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Certainty {
+    /// 1 if right, 0 if wrong.
+    Low,
+    /// 2 if right, -2 if wrong.
+    Mid,
+    /// 3 if right, -6 if wrong.
+    High,
+}
+
+/// Points of certainty-based marking. What is right in part counts as that share of right and the rest as wrong.
+pub fn certainty_points(credit: f64, certainty: Certainty) -> f64 {
+    let (right, wrong) = match certainty {
+        Certainty::Low => (1.0, 0.0),
+        Certainty::Mid => (2.0, -2.0),
+        Certainty::High => (3.0, -6.0),
+    };
+    let credit = credit.clamp(0.0, 1.0);
+    credit * right + (1.0 - credit) * wrong
+}
+
+/// Credit after hints: the first used is free, the others take their share, and a fifth always stays.
+pub fn with_hints(credit: f64, costs_in_order_of_use: &[f64]) -> f64 {
+    let taken: f64 = costs_in_order_of_use.iter().skip(1).sum();
+    credit * (1.0 - taken).max(0.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::file::Kind;
+    use super::super::resolve::ShownOption;
+    use super::*;
+
+    fn question(answer: Answer) -> ResolvedQuestion {
+        let options = ['A', 'B', 'C', 'D'].map(|letter| ShownOption {
+            letter,
+            text: format!("option {letter}"),
+            feedback: format!("not {letter}, because."),
+        });
+        ResolvedQuestion {
+            id: "q".into(),
+            kind: Kind::Single,
+            prompt: String::new(),
+            options: options.into(),
+            unit: Some("pH".into()),
+            attack: vec![],
+            hints: vec![],
+            evidence: String::new(),
+            answer,
+            right: "Good.".into(),
+            wrong: "Look again.".into(),
+        }
+    }
+
+    #[track_caller]
+    fn check(answer: Answer, given: &str, credit: f64) {
+        let mark = mark(&question(answer), given).unwrap();
+        assert!((mark.credit - credit).abs() < 1e-9, "{given}: {mark:?}");
+        assert_eq!(mark.right, credit == 1.0);
+        assert!(mark.explanation.ends_with(if mark.right { "Good." } else { "Look again." }), "{mark:?}");
+    }
+
+    #[track_caller]
+    fn refuse(answer: Answer, given: &str, want: &str) {
+        let error = mark(&question(answer), given).unwrap_err();
+        assert!(error.to_string().contains(want), "{error}");
+    }
+
+    #[test]
+    fn single_is_all_or_nothing() {
+        check(Answer::Choice('B'), " b ", 1.0);
+        check(Answer::Choice('B'), "A", 0.0);
+        assert!(mark(&question(Answer::Choice('B')), "A").unwrap().explanation.contains("not A, because."));
+        refuse(Answer::Choice('B'), "AB", "one letter");
+        refuse(Answer::Choice('B'), "E", "A to D");
+        refuse(Answer::Choice('B'), "", "no answer");
+        refuse(Answer::Choice('B'), "7", "one letter");
+    }
+
+    #[test]
+    fn multi_takes_off_what_is_wrong() {
+        let right = || Answer::Choices(vec!['A', 'C']);
+        check(right(), "a, c", 1.0);
+        check(right(), "CA", 1.0);
+        check(right(), "A", 0.5);
+        check(right(), "AB", 0.0);
+        check(right(), "ABC", 0.5);
+        check(right(), "ABCD", 0.0);
+        check(right(), "AAA", 0.5);
+    }
+
+    #[test]
+    fn numbers_have_a_tolerance_and_half_credit_beyond() {
+        let right = || Answer::Number { value: 7.2, tolerance: 0.1 };
+        check(right(), "7.3", 1.0);
+        check(right(), "7.1 pH", 1.0);
+        check(right(), "7.4", 0.5);
+        check(right(), "7.41", 0.0);
+        check(right(), "-7.2", 0.0);
+        refuse(right(), "7,2", "with a point");
+        refuse(right(), "inf", "with a point");
+        refuse(right(), "", "no answer");
+    }
+
+    #[test]
+    fn orders_count_pairs() {
+        let right = || Answer::Order(vec!['B', 'A', 'D', 'C']);
+        check(right(), "BADC", 1.0);
+        check(right(), "b a c d", 4.0 / 6.0);
+        check(right(), "CDAB", 0.0);
+        refuse(right(), "BAD", "each letter from A to D once");
+        refuse(right(), "BADD", "each letter from A to D once");
+    }
+
+    #[test]
+    fn packets_count_right_ones_against_named_and_needed() {
+        let right = |need| Answer::Packets { frames: vec![10, 11, 12, 20], need };
+        check(right(1), "11", 1.0);
+        check(right(4), "10-12, 20", 1.0);
+        check(right(4), "10 11", 2.0 / 3.0);
+        check(right(1), "9,10", 2.0 / 3.0);
+        check(right(1), "13-19", 0.0);
+        refuse(right(1), "1-99999999999", "at most 100000");
+        refuse(right(1), "1-100001", "at most 100000");
+        for wrong in ["0", "x", "12-10", "-5", "1.5"] {
+            refuse(right(1), wrong, "48211");
+        }
+        assert_eq!(ranges(&[10, 11, 12, 20]), "10-12, 20");
+    }
+
+    #[test]
+    fn certainty_is_paid_for() {
+        let points =
+            |credit| [Certainty::Low, Certainty::Mid, Certainty::High].map(|c| certainty_points(credit, c));
+        assert_eq!(points(1.0), [1.0, 2.0, 3.0]);
+        assert_eq!(points(0.0), [0.0, -2.0, -6.0]);
+        assert_eq!(points(0.5), [0.5, 0.0, -1.5]);
+    }
+
+    #[test]
+    fn the_first_hint_is_free_and_a_fifth_stays() {
+        assert_eq!(with_hints(1.0, &[]), 1.0);
+        assert_eq!(with_hints(1.0, &[0.5]), 1.0);
+        assert_eq!(with_hints(1.0, &[0.5, 0.25]), 0.75);
+        assert_eq!(with_hints(1.0, &[0.5, 0.9, 0.9]), 0.2);
+    }
+}
