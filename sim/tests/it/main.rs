@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod abuse;
 mod alarms;
 mod bad_files;
 mod determinism;
