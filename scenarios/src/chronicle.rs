@@ -92,6 +92,11 @@ impl Chronicle {
         Act { chronicle: self.clone(), event }
     }
 
+    /// Whether a labelled event has begun.
+    pub fn has_begun(&self, event: &str) -> bool {
+        self.inner.borrow().entries.contains_key(event)
+    }
+
     /// Writes a line for the journal.
     pub fn report(&self, source: EventSource, kind: &'static str, data: Value) {
         let t = self.clock.now();

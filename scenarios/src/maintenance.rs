@@ -22,7 +22,7 @@ use crate::scene::{Scene, open, write_entry};
 const DESKTOP_PORT: u16 = 3389;
 /// TPKT, X.224 connection request with the cookie of the user, negotiation request for standard security.
 const CONNECTION_REQUEST: &[u8] =
-    b"\x03\x00\x00\x2c\x27\xe0\x00\x00\x00\x00\x00Cookie: mstshash=engineer\r\n\x01\x00\x08\x00\x00\x00\x00\x00";
+    b"\x03\x00\x00\x2e\x29\xe0\x00\x00\x00\x00\x00Cookie: mstshash=engineer\r\n\x01\x00\x08\x00\x00\x00\x00\x00";
 /// TPKT, X.224 connection confirm, negotiation response: standard security.
 const CONNECTION_CONFIRM: &[u8] =
     b"\x03\x00\x00\x13\x0e\xd0\x00\x00\x12\x34\x00\x02\x00\x08\x00\x00\x00\x00\x00";

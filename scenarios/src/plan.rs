@@ -94,7 +94,7 @@ pub struct PlannedEvent {
     /// What is done.
     pub deed: Deed,
     /// Event without which it does not happen.
-    pub depends_on: Option<String>,
+    pub needs: Option<String>,
     /// ATT&CK for ICS technique ids, most specific first.
     pub techniques: Vec<String>,
     /// Weight, 1 to 3; 0 for ordinary work.
@@ -123,7 +123,7 @@ impl PlannedEvent {
             verdict: Verdict::Authorised,
             at: VirtualTime::ZERO,
             deed: Deed::Operate { writes: Vec::new() },
-            depends_on: None,
+            needs: None,
             techniques: Vec::new(),
             severity: 0,
             limit: None,
@@ -209,7 +209,7 @@ impl Plan {
         if cast.without.contains(&event.id) || (cast.no_attack && event.kind == EventKind::Step) {
             return false;
         }
-        match &event.depends_on {
+        match &event.needs {
             Some(id) => self.event(id).is_some_and(|before| self.takes_place(before, cast)),
             None => true,
         }
@@ -455,6 +455,12 @@ impl Draft<'_> {
             .get(event.id.get_ref())
             .map(|text| fill(&text.summary, self.values))
             .unwrap_or_default();
+        // A write through a remote session needs the session.
+        let needs = match (&event.needs, &deed) {
+            (Some(needs), _) => Some(needs.get_ref().clone()),
+            (None, Deed::RemoteWrite { session, .. }) => Some(session.get_ref().clone()),
+            _ => None,
+        };
         plan.events.push(PlannedEvent {
             campaign: event.campaign.clone().unwrap_or_else(|| id.clone()),
             id,
@@ -464,7 +470,7 @@ impl Draft<'_> {
                 _ => event.verdict.unwrap_or(Verdict::Authorised),
             },
             at,
-            depends_on: event.after.as_ref().map(|after| after.get_ref().clone()),
+            needs,
             deed,
             techniques: event.techniques.iter().map(|t| t.get_ref().clone()).collect(),
             severity: event.severity.as_ref().map_or(0, |severity| *severity.get_ref()),

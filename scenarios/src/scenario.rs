@@ -143,12 +143,15 @@ pub struct EventFile {
     /// When, counted from the start of the run.
     #[serde(default)]
     pub at: Option<Spanned<Term>>,
-    /// After the start of another event; where that does not happen, neither does this.
+    /// After the time of another event, whether that takes place or not.
     #[serde(default)]
     pub after: Option<Name>,
     /// How long after.
     #[serde(default)]
     pub delay: Option<Spanned<Term>>,
+    /// Event without which this does not happen.
+    #[serde(default)]
+    pub needs: Option<Name>,
     /// Again and again, each time after so long and a drawn part of it (ordinary work only).
     #[serde(default)]
     pub every: Option<Spanned<Term>>,
@@ -450,6 +453,15 @@ impl Scenario {
                     "write at = \"20min\", or after = \"...\" and delay = \"30s\"",
                 ));
             }
+        }
+        if let Some(needs) = &event.needs
+            && (!known.contains(needs.get_ref().as_str()) || needs.get_ref() == id)
+        {
+            return Err(source.error(
+                needs,
+                format!("{id}: no event before this one is called {:?}", needs.get_ref()),
+                "name a step, benign event or ordinary work that stands further up",
+            ));
         }
         if let Some(every) = &event.every {
             self.check_term(source, every)?;

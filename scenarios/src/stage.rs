@@ -201,7 +201,10 @@ impl Stage {
                 act.report(EventSource::Inject, "ticket.opened", json!({ "ticket": ticket }));
             }
             clock.sleep_until(event.at).await;
-            stage.play(&act).await;
+            // What it needs may have been prevented.
+            if event.needs.as_ref().is_none_or(|needed| stage.scene.chronicle.has_begun(needed)) {
+                stage.play(&act).await;
+            }
             if let Some(ticket) = &event.ticket {
                 act.report(EventSource::Inject, "ticket.closed", json!({ "ticket": ticket }));
             }

@@ -1,4 +1,7 @@
 //! Integration tests of the scenarios crate.
 
+mod device;
 mod files;
 mod plans;
+mod run;
+mod staging;
