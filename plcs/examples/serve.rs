@@ -24,7 +24,7 @@ impl Clock for WallClock {
 
     fn sleep_until(&self, deadline: VirtualTime) -> Self::Sleep {
         // Beyond a month is as good as never.
-        let span = deadline.since(self.now()).min(Duration::from_secs(30 * 86_400));
+        let span = deadline.since(self.now()).min(Duration::from_hours(720));
         Box::pin(tokio::time::sleep(span))
     }
 }

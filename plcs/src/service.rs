@@ -5,8 +5,8 @@
 
 use site::Table;
 use wire::modbus::{
-    Bits, Diagnostic, DiagnosticAnswer, ExceptionCode, FunctionCode, LogicAnswer, LogicRequest, Quantity,
-    RegisterAddress, Request, Response,
+    Bits, Diagnostic, DiagnosticAnswer, ExceptionCode, FunctionCode, LogicAnswer, LogicRequest, PduError,
+    Quantity, RegisterAddress, Request, Response,
 };
 
 use crate::alarm_fifo::ALARM_FIFO_ADDRESS;
@@ -38,7 +38,7 @@ impl Core {
             return None;
         }
         let performed = if self.supports(function) {
-            Request::parse(pdu).map_err(|error| error.exception()).and_then(|request| self.perform(&request))
+            Request::parse(pdu).map_err(PduError::exception).and_then(|request| self.perform(&request))
         } else {
             Err(ExceptionCode::IllegalFunction)
         };

@@ -30,7 +30,7 @@ const SUCTION_LOW_DELAY: Duration = Duration::from_secs(10);
 /// Suction pressure at which it is over, m of water.
 const SUCTION_RESTORED_M: f64 = 1.2;
 /// How long that must last.
-const SUCTION_RESTORED_DELAY: Duration = Duration::from_secs(60);
+const SUCTION_RESTORED_DELAY: Duration = Duration::from_mins(1);
 
 /// Start and stop levels of MiniTown's controls, m.
 const INITIAL_LEVELS_M: [(f64, f64); 2] = [(4.0, 6.3), (1.0, 4.5)];
@@ -48,7 +48,7 @@ pub struct Pumps {
     level: SignalId,
     comm: SignalId,
     updates: SignalId,
-    pumps: [Pump; 2],
+    motors: [Pump; 2],
     retained: Vec<SignalId>,
     updates_seen: f64,
     silence: Duration,
@@ -108,7 +108,7 @@ impl Pumps {
             level,
             comm,
             updates: image.declare(UPDATES),
-            pumps,
+            motors: pumps,
             retained,
             updates_seen: 0.0,
             silence: Duration::ZERO,
@@ -146,7 +146,7 @@ impl Logic for Pumps {
         image.set_on(self.comm, link_is_up);
         let tripped = self.suction_trip(image, dt);
         let level = image.get(self.level);
-        for pump in self.pumps {
+        for pump in self.motors {
             let automatic = match self.action {
                 CommLossAction::StopPumps if !link_is_up => false,
                 CommLossAction::StartPumps if !link_is_up => true,
@@ -162,7 +162,7 @@ impl Logic for Pumps {
 
     fn restart(&mut self, image: &mut Image) {
         self.updates_seen = image.get(self.updates);
-        for pump in self.pumps {
+        for pump in self.motors {
             image.set_on(pump.output, false);
         }
         self.silence = Duration::ZERO;

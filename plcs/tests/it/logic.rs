@@ -235,7 +235,7 @@ fn a_lost_link_holds_the_last_level() {
     assert_eq!(rig.get("TANK.COMM"), 1.0, "2.9 s since the scan that took the level");
     rig.run_for(ms(100));
     assert_eq!(rig.get("TANK.COMM"), 0.0);
-    rig.run_for(Duration::from_secs(3600));
+    rig.run_for(Duration::from_hours(1));
     assert_eq!((rig.get("TANK.LEVEL"), rig.get("P-301"), rig.get("P-302")), (5.0, 1.0, 0.0));
     arrive(&mut rig, 6.4);
     assert_eq!((rig.get("TANK.COMM"), rig.get("P-301")), (1.0, 0.0));
