@@ -106,7 +106,9 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
     let mut progress = Progress::new(size);
     let broken = loop {
         match reader.next_frame() {
-            Ok(Some(frame)) => sensor.on_frame_of(frame.link, frame.unix_nanos, frame.octets),
+            Ok(Some(frame)) => {
+                sensor.on_frame_of(frame.link, frame.unix_nanos, frame.octets, frame.wire_len as usize);
+            }
             Ok(None) => break None,
             Err(error) => break Some(error),
         }

@@ -14,7 +14,7 @@ use crate::facts::{PairNews, RequestFacts, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::{Known, tag_kind};
 use crate::log::{Field, Log, LogSink};
-use crate::modbus::{Waiting, is_well_formed};
+use crate::modbus::Waiting;
 use crate::process::Process;
 use crate::sensor::Sensor;
 
@@ -36,7 +36,8 @@ impl<S: LogSink> Sensor<S> {
         let Some(conn) = flows.get(slot) else { return };
         let packet = if from_orig { Packet::request(pdu) } else { Packet::response(pdu) };
         let (Some(raw), Some(function)) = (packet.raw_function(), packet.function()) else { return };
-        if conn.service.is_none() && is_well_formed(&packet) {
+        if conn.service.is_none() {
+            // A whole ADU with protocol id 0 is what Zeek confirms by too.
             conn.service = Some("modbus");
         }
         if from_orig && raw & 0x80 != 0 {

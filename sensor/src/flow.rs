@@ -38,11 +38,10 @@ const TCP_PAUSE: u64 = 300 * SECOND;
 /// After this long without an answer an opening SYN is reported as unanswered.
 pub(crate) const ANSWER_WITHIN: u64 = SECOND;
 
-/// Ports that servers listen on: those that Zeek's own scripts register, and those of control systems.
-const SERVER_PORTS: [u16; 46] = [
-    21, 22, 23, 25, 53, 67, 80, 81, 88, 102, 110, 123, 135, 137, 139, 143, 161, 162, 389, 443, 445, 502, 514,
-    587, 631, 636, 990, 993, 995, 1080, 1433, 1812, 1883, 2404, 3128, 3268, 3306, 3389, 4840, 5060, 5432,
-    5900, 8000, 8080, 20000, 44818,
+/// Ports that servers listen on: those that Zeek's own scripts register, so that roles are the same.
+const SERVER_PORTS: [u16; 40] = [
+    21, 22, 25, 53, 67, 80, 88, 123, 135, 137, 139, 161, 162, 389, 443, 445, 502, 514, 563, 585, 587, 614,
+    631, 636, 989, 990, 992, 993, 995, 1080, 1812, 1883, 3128, 3268, 3306, 3389, 5060, 8000, 8080, 20000,
 ];
 
 /// One end: address and port. For ICMP the port is type or code.

@@ -20,7 +20,7 @@ pub enum Oddity {
     TruncatedEthernet,
     /// The IP header is cut, or its own length is too small.
     TruncatedIp,
-    /// The IP packet claims more octets than were captured.
+    /// The IP packet claims more octets than its frame had on the wire: not believed.
     TruncatedIpLength,
     /// The header of TCP, UDP or ICMP is cut.
     TruncatedHeader,
@@ -187,8 +187,8 @@ pub struct Icmp {
 }
 
 impl<'a> Frame<'a> {
-    /// Reads a frame as far as it goes.
-    pub fn parse(link: LinkType, octets: &'a [u8]) -> Self {
+    /// Reads a frame as far as it goes. `wire_len` is how long it was on the wire, at least as long as what was captured.
+    pub fn parse(link: LinkType, octets: &'a [u8], wire_len: usize) -> Self {
         let mut frame = Self {
             source_mac: None,
             destination_mac: None,
@@ -196,9 +196,10 @@ impl<'a> Frame<'a> {
             content: Content::Other,
             oddity: None,
         };
+        let cut = wire_len.saturating_sub(octets.len());
         let skip = match link {
             LinkType::Ethernet => {
-                frame.ethernet(octets);
+                frame.ethernet(octets, cut);
                 return frame;
             }
             LinkType::RawIp => 0,
@@ -208,13 +209,14 @@ impl<'a> Frame<'a> {
             LinkType::Other(_) => return frame,
         };
         match octets.get(skip..) {
-            Some(packet) => frame.ip_by_version(packet),
+            Some(packet) => frame.ip_by_version(packet, cut),
             None => frame.oddity = Some(Oddity::TruncatedEthernet),
         }
         frame
     }
 
-    fn ethernet(&mut self, octets: &'a [u8]) {
+    /// `cut` octets of the frame were not captured.
+    fn ethernet(&mut self, octets: &'a [u8], cut: usize) {
         let (Some(destination), Some(source)) = (mac_at(octets, 0), mac_at(octets, 6)) else {
             self.oddity = Some(Oddity::TruncatedEthernet);
             return;
@@ -235,8 +237,8 @@ impl<'a> Frame<'a> {
                     self.vlan = word_at(octets, at).map(|tag| tag & 0x0fff);
                     at += 2;
                 }
-                0x0800 => return self.ipv4(rest),
-                0x86dd => return self.ipv6(rest),
+                0x0800 => return self.ipv4(rest, cut),
+                0x86dd => return self.ipv6(rest, cut),
                 0x0806 => return self.arp(rest),
                 _ => return,
             }
@@ -254,15 +256,15 @@ impl<'a> Frame<'a> {
         }
     }
 
-    fn ip_by_version(&mut self, octets: &'a [u8]) {
+    fn ip_by_version(&mut self, octets: &'a [u8], cut: usize) {
         match octets.first().map(|octet| octet >> 4) {
-            Some(4) => self.ipv4(octets),
-            Some(6) => self.ipv6(octets),
+            Some(4) => self.ipv4(octets, cut),
+            Some(6) => self.ipv6(octets, cut),
             _ => self.oddity = Some(Oddity::TruncatedIp),
         }
     }
 
-    fn ipv4(&mut self, octets: &'a [u8]) {
+    fn ipv4(&mut self, octets: &'a [u8], cut: usize) {
         let header_len = octets.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
         let (Some(source), Some(destination)) = (ipv4_at(octets, 12), ipv4_at(octets, 16)) else {
             self.oddity = Some(Oddity::TruncatedIp);
@@ -274,15 +276,16 @@ impl<'a> Frame<'a> {
         }
         // Zero where the sender's card cuts segments itself: then the captured length is the truth.
         let claimed = match usize::from(u16::from_be_bytes([octets[2], octets[3]])) {
-            0 => octets.len(),
+            0 => octets.len() + cut,
             claimed => claimed,
         };
         if claimed < header_len {
             self.oddity = Some(Oddity::TruncatedIp);
             return;
         }
-        if claimed > octets.len() {
+        if claimed > octets.len() + cut {
             self.oddity = Some(Oddity::TruncatedIpLength);
+            return;
         }
         let fragment = u16::from_be_bytes([octets[6], octets[7]]) & 0x3fff;
         let protocol = octets[9];
@@ -303,15 +306,16 @@ impl<'a> Frame<'a> {
         });
     }
 
-    fn ipv6(&mut self, octets: &'a [u8]) {
+    fn ipv6(&mut self, octets: &'a [u8], cut: usize) {
         let (Some(source), Some(destination)) = (ipv6_at(octets, 8), ipv6_at(octets, 24)) else {
             self.oddity = Some(Oddity::TruncatedIp);
             return;
         };
         let claimed = usize::from(u16::from_be_bytes([octets[4], octets[5]]));
         let payload = octets.get(40..).unwrap_or_default();
-        if claimed > payload.len() {
+        if claimed > payload.len() + cut {
             self.oddity = Some(Oddity::TruncatedIpLength);
+            return;
         }
         let mut rest = &payload[..claimed.min(payload.len())];
         let mut rest_claimed = claimed;
@@ -487,7 +491,7 @@ mod tests {
     fn a_segment_is_read_and_padding_left_out() {
         let mut octets = request();
         octets.extend([0xee; 6]);
-        let frame = Frame::parse(LinkType::Ethernet, &octets);
+        let frame = Frame::parse(LinkType::Ethernet, &octets, octets.len());
         let segment = segment(&frame);
         assert_eq!(segment.payload, [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
         assert_eq!((segment.source_port, segment.destination_port), (49_152, 502));
@@ -499,7 +503,7 @@ mod tests {
     fn vlan_tags_are_seen_through() {
         let mut octets = request();
         octets.splice(12..12, [0x81, 0x00, 0x20, 0x07]);
-        let frame = Frame::parse(LinkType::Ethernet, &octets);
+        let frame = Frame::parse(LinkType::Ethernet, &octets, octets.len());
         assert_eq!(frame.vlan, Some(7));
         assert_eq!(segment(&frame).payload_len, 12);
     }
@@ -510,19 +514,21 @@ mod tests {
         let addresses = (IpAddr::from([192, 168, 1, 20]), IpAddr::from([192, 168, 1, 101]));
         let sum = !checksum(&octets[34..], addresses);
         octets[50..52].copy_from_slice(&sum.to_be_bytes());
-        assert!(segment(&Frame::parse(LinkType::Ethernet, &octets)).checksum_good);
+        assert!(segment(&Frame::parse(LinkType::Ethernet, &octets, octets.len())).checksum_good);
         octets[60] ^= 1;
-        assert!(!segment(&Frame::parse(LinkType::Ethernet, &octets)).checksum_good);
+        assert!(!segment(&Frame::parse(LinkType::Ethernet, &octets, octets.len())).checksum_good);
     }
 
     #[test]
     fn a_frame_cut_anywhere_is_an_oddity_at_most() {
         let whole = request();
         for cut in 0..whole.len() {
-            let frame = Frame::parse(LinkType::Ethernet, &whole[..cut]);
+            let frame = Frame::parse(LinkType::Ethernet, &whole[..cut], cut);
             assert!(frame.oddity.is_some(), "{cut}");
+            let snapped = Frame::parse(LinkType::Ethernet, &whole[..cut], whole.len());
+            assert_eq!(snapped.oddity.is_none(), cut >= 54, "{cut}");
         }
-        let cut = Frame::parse(LinkType::Ethernet, &whole[..whole.len() - 4]);
+        let cut = Frame::parse(LinkType::Ethernet, &whole[..whole.len() - 4], whole.len());
         assert_eq!((segment(&cut).payload.len(), segment(&cut).payload_len), (8, 12));
     }
 
@@ -532,7 +538,9 @@ mod tests {
         octets.extend([0, 0x14, 0x22, 0x3c, 1, 0x14, 8, 6]);
         octets.extend([0, 1, 8, 0, 6, 4, 0, 1, 0, 0x14, 0x22, 0x3c, 1, 0x14, 192, 168, 1, 20]);
         octets.extend([0, 0, 0, 0, 0, 0, 192, 168, 1, 101]);
-        let Content::Arp(arp) = Frame::parse(LinkType::Ethernet, &octets).content else { panic!("no ARP") };
+        let Content::Arp(arp) = Frame::parse(LinkType::Ethernet, &octets, octets.len()).content else {
+            panic!("no ARP")
+        };
         assert_eq!((arp.operation, arp.sender.octets()[3], arp.target.octets()[3]), (1, 20, 101));
     }
 }

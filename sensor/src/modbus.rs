@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use wire::modbus::{Framing, FunctionCode, Packet, Table, next_adu};
+use wire::modbus::{Framing, FunctionCode, Table, next_adu};
 
 use crate::stream::Piece;
 
@@ -182,11 +182,6 @@ fn take_adus(octets: &[u8], from_orig: bool, pdus: &mut u64, out: &mut Items) ->
 /// Whether a segment may begin with an ADU.
 fn is_plausible(octets: &[u8]) -> bool {
     matches!(octets, [_, _, 0, 0, 0, length, ..] if (2..=254).contains(length))
-}
-
-/// Whether a PDU's length is what its own fields say, as far as they say it.
-pub(crate) fn is_well_formed(packet: &Packet<'_>) -> bool {
-    packet.declared_len().is_none_or(|declared| declared == packet.pdu().len())
 }
 
 #[cfg(test)]

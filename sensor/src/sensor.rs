@@ -128,18 +128,18 @@ impl<S: LogSink> Sensor<S> {
 
     /// Takes one Ethernet frame.
     pub fn on_frame(&mut self, unix_nanos: u64, octets: &[u8]) {
-        self.on_frame_of(LinkType::Ethernet, unix_nanos, octets);
+        self.on_frame_of(LinkType::Ethernet, unix_nanos, octets, octets.len());
     }
 
-    /// Takes one frame of any link type.
-    pub fn on_frame_of(&mut self, link: LinkType, unix_nanos: u64, octets: &[u8]) {
+    /// Takes one frame of any link type, of which `octets` were captured and which had `wire_len` on the wire.
+    pub fn on_frame_of(&mut self, link: LinkType, unix_nanos: u64, octets: &[u8], wire_len: usize) {
         self.summary.frames += 1;
         self.log.frame_at(unix_nanos);
         // Clocks of captures may step back; what is over stays over.
         self.now = self.now.max(unix_nanos);
         self.facts.tick(self.now);
         self.look_at_clock();
-        let frame = Frame::parse(link, octets);
+        let frame = Frame::parse(link, octets, wire_len);
         if let Some(oddity) = frame.oddity {
             self.summary.odd_frames += 1;
             self.weird(unix_nanos, None, oddity.name(), "");
@@ -318,26 +318,19 @@ impl<S: LogSink> Sensor<S> {
             conn.last = conn.last.max(at);
         }
         let wanted = modbus.is_some();
-        let mut head: Option<(bool, [u8; 8], usize)> = None;
+        let mut head = false;
         let step = tcp.segment(from_orig, segment, wanted, &mut |from_orig, piece| {
-            if let (Piece::Octets(octets), None) = (&piece, &head) {
-                let mut first = [0; 8];
-                let len = octets.len().min(8);
-                first[..len].copy_from_slice(&octets[..len]);
-                head = Some((from_orig, first, octets.len()));
-            }
+            head |= matches!(piece, Piece::Octets(_));
             if let Some(modbus) = modbus {
                 modbus.deliver(from_orig, piece, &mut items);
             }
         });
-        if conn.service.is_none()
-            && conn.modbus.is_none()
-            && conn.sniffed < 4
-            && head.is_some()
-            && !segment.payload.is_empty()
-        {
+        if conn.service.is_none() && conn.sniffed < 4 && head && !segment.payload.is_empty() {
             conn.sniffed += 1;
-            conn.service = sniff(Proto::Tcp, conn.id.resp.1, from_orig, segment.payload);
+            let service = sniff(Proto::Tcp, conn.id.resp.1, from_orig, segment.payload);
+            // On the Modbus port only protocols that cannot be mistaken for it.
+            conn.service =
+                service.filter(|name| conn.modbus.is_none() || matches!(*name, "ssl" | "ssh" | "http"));
         }
         let id = conn.id;
         let is_dropped = conn.outcome == Some(Outcome::Established)
