@@ -224,7 +224,7 @@ fn low(t: VirtualTime, span: Duration, entities: Vec<EntityId>) -> Call {
     }
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn oracle(input: &BotInput<'_>) -> Vec<Call> {
     let longest = Duration::from_secs_f64(LONGEST_INTERVAL_S);

@@ -116,12 +116,12 @@ pub fn read_modbus(path: &Path, start: StartTime) -> Result<Vec<ModbusRow>, Tabl
             return Err("too few fields".to_owned());
         };
         rows.push(ModbusRow {
-            t: time(need(ts, "ts")?, start)?,
-            uid: texts.keep(need(uid, "uid")?),
-            client: texts.keep(need(client, "id.orig_h")?),
-            server: texts.keep(need(server, "id.resp_h")?),
+            t: time(need(ts.as_ref(), "ts")?, start)?,
+            uid: texts.keep(need(uid.as_ref(), "uid")?),
+            client: texts.keep(need(client.as_ref(), "id.orig_h")?),
+            server: texts.keep(need(server.as_ref(), "id.resp_h")?),
             unit: number(unit.as_deref())?,
-            function: texts.keep(need(function, "func")?),
+            function: texts.keep(need(function.as_ref(), "func")?),
             pdu: texts.keep(pdu.as_deref().unwrap_or(if exception.is_some() { "RESP" } else { "REQ" })),
             exception: exception.as_deref().map(|text| texts.keep(text)),
         });
@@ -155,12 +155,12 @@ pub fn read_conn(path: &Path, start: StartTime) -> Result<Vec<ConnRow>, TableErr
             return Err("too few fields".to_owned());
         };
         rows.push(ConnRow {
-            t: time(need(ts, "ts")?, start)?,
-            uid: texts.keep(need(uid, "uid")?),
-            client: texts.keep(need(client, "id.orig_h")?),
-            server: texts.keep(need(server, "id.resp_h")?),
+            t: time(need(ts.as_ref(), "ts")?, start)?,
+            uid: texts.keep(need(uid.as_ref(), "uid")?),
+            client: texts.keep(need(client.as_ref(), "id.orig_h")?),
+            server: texts.keep(need(server.as_ref(), "id.resp_h")?),
             port: number(port.as_deref())?.ok_or("no id.resp_p")?,
-            protocol: texts.keep(need(protocol, "proto")?),
+            protocol: texts.keep(need(protocol.as_ref(), "proto")?),
             service: service.as_deref().map(|text| texts.keep(text)),
             duration_s: duration
                 .as_deref()
@@ -191,8 +191,8 @@ impl Texts {
     }
 }
 
-fn need<'a>(field: &'a Option<String>, name: &str) -> Result<&'a str, String> {
-    field.as_deref().ok_or_else(|| format!("{name} is not set"))
+fn need<'a>(field: Option<&'a String>, name: &str) -> Result<&'a str, String> {
+    field.map(String::as_str).ok_or_else(|| format!("{name} is not set"))
 }
 
 fn number(field: Option<&str>) -> Result<Option<u64>, String> {
@@ -205,7 +205,7 @@ fn time(text: &str, start: StartTime) -> Result<VirtualTime, String> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let all_digits = fraction.len() <= 18 && fraction.bytes().all(|octet| octet.is_ascii_digit());
     let whole: u64 = whole.parse().ok().filter(|_| all_digits).ok_or_else(wrong)?;
-    let nanos: u64 = format!("{:0<9.9}", fraction).parse().map_err(|_| wrong())?;
+    let nanos: u64 = format!("{fraction:0<9.9}").parse().map_err(|_| wrong())?;
     let unix = whole.checked_mul(1_000_000_000).and_then(|n| n.checked_add(nanos)).ok_or_else(wrong)?;
     Ok(start.virtual_time(unix).unwrap_or_default())
 }

@@ -298,6 +298,11 @@ fn add_functions(context: &mut Context<'_, '_>, view: &RecordView) {
     });
 }
 
+/// Takes the better of two values.
+type Better = fn(f64, f64) -> f64;
+/// Whether a value is beyond a limit.
+type Beyond = fn(&f64, &f64) -> bool;
+
 fn add_process(context: &mut Context<'_, '_>, table: &Arc<ProcessTable>) {
     let read = |function: &'static str| {
         let table = table.clone();
@@ -316,8 +321,7 @@ fn add_process(context: &mut Context<'_, '_>, table: &Arc<ProcessTable>) {
             .copied()
             .ok_or_else(|| ExecutionError::function_error("process.at", format!("no row up to {t} s")))
     });
-    let extremes: [(&'static str, fn(f64, f64) -> f64); 2] =
-        [("process.max", f64::max), ("process.min", f64::min)];
+    let extremes: [(&'static str, Better); 2] = [("process.max", f64::max), ("process.min", f64::min)];
     for (name, better) in extremes {
         let columns = read(name);
         let _ = context.add_function(name, move |tag: Arc<String>, from: Value, to: Value| {
@@ -330,14 +334,14 @@ fn add_process(context: &mut Context<'_, '_>, table: &Arc<ProcessTable>) {
             })
         });
     }
-    let firsts: [(&'static str, fn(&f64, &f64) -> bool); 2] =
+    let firsts: [(&'static str, Beyond); 2] =
         [("process.first_above", f64::gt), ("process.first_below", f64::lt)];
     for (name, beyond) in firsts {
         let columns = read(name);
         let _ = context.add_function(name, move |tag: Arc<String>, limit: Value, from: Value| {
             let (times, values) = columns(&tag)?;
             let (limit, from) = (real(name, &limit)?, real(name, &from)?);
-            let first = times.iter().zip(values.iter()).find(|(t, v)| **t >= from && beyond(*v, &limit));
+            let first = times.iter().zip(values.iter()).find(|(t, v)| **t >= from && beyond(v, &limit));
             Ok::<Value, ExecutionError>(first.map_or(Value::Null, |(t, _)| Value::Float(*t)))
         });
     }

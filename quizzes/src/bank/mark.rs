@@ -102,7 +102,7 @@ fn letters(question: &ResolvedQuestion, given: &str, want: &'static str) -> Resu
     if found.is_empty() { Err(GivenError::Empty { want }) } else { Ok(found) }
 }
 
-fn shown<'q>(question: &'q ResolvedQuestion, letter: char) -> (&'q str, &'q str) {
+fn shown(question: &ResolvedQuestion, letter: char) -> (&str, &str) {
     let option = question.options.iter().find(|option| option.letter == letter);
     option.map_or(("", ""), |option| (&option.text, &option.feedback))
 }
@@ -131,15 +131,16 @@ fn mark_choices(
     let (hits, wrong): (Vec<char>, Vec<char>) = chosen.into_iter().partition(|letter| right.contains(letter));
     let credit = ((hits.len() as f64 - wrong.len() as f64) / right.len().max(1) as f64).max(0.0);
     let names: Vec<String> = right.iter().map(|l| format!("{l} ({})", shown(question, *l).0)).collect();
-    let mut told = format!("Right {}: {}.", if right.len() == 1 { "is" } else { "are" }, names.join(", "));
+    let mut told =
+        vec![format!("Right {}: {}.", if right.len() == 1 { "is" } else { "are" }, names.join(", "))];
     for letter in wrong {
         let (text, feedback) = shown(question, letter);
-        told += &format!(" {letter} ({text}) is not: {feedback}");
+        told.push(format!("{letter} ({text}) is not: {feedback}"));
     }
     for letter in right.iter().filter(|letter| !hits.contains(letter)) {
-        told += &format!(" You left out {letter}.");
+        told.push(format!("You left out {letter}."));
     }
-    Ok((credit, told))
+    Ok((credit, told.join(" ")))
 }
 
 fn mark_number(
@@ -167,12 +168,8 @@ fn mark_number(
         0.0
     };
     let value = (value * 1000.0).round() / 1000.0;
-    Ok((
-        credit,
-        format!("It is {value} {unit} (within {tolerance} is right); you said {number}.")
-            .replace("  ", " ")
-            .replace(" (", " ("),
-    ))
+    let space = if unit.is_empty() { "" } else { " " };
+    Ok((credit, format!("It is {value}{space}{unit} (within {tolerance} is right); you said {number}.")))
 }
 
 fn mark_order(question: &ResolvedQuestion, right: &[char], given: &str) -> Result<(f64, String), GivenError> {

@@ -186,7 +186,7 @@ impl Account<'_, '_> {
     }
 
     /// A last line where the sum of the others is not D.
-    pub(super) fn total_line(&self, lines: &[Line], detect: Option<f64>, attacked: bool) -> Option<Line> {
+    pub(super) fn total_line(lines: &[Line], detect: Option<f64>, attacked: bool) -> Option<Line> {
         let subject = Subject::Total;
         let Some(detect) = detect else {
             let what = "part D is left out".to_owned();
@@ -216,7 +216,12 @@ const RIGHT_WITHOUT_ATTACK: &str = "right; in a run without an attack only false
 
 fn told(event: &Event<'_>) -> String {
     let ticket = event.truth.ticket.as_ref().map_or(String::new(), |ticket| format!(" (ticket {ticket})"));
-    format!("{} [{}, {}]{ticket}", event.truth.summary, event.truth.step, clock(event.truth.start))
+    format!(
+        "{} [{}, {} into the run]{ticket}",
+        event.truth.summary,
+        event.truth.step,
+        clock(event.truth.start)
+    )
 }
 
 fn benign_words(event: &Event<'_>) -> &'static str {

@@ -345,7 +345,7 @@ impl<'a> Account<'_, 'a> {
             self.fates[call]
                 .map(|fate| self.call_line(call, fate, -self.cost_of(call, weight) * per_point, weight))
         }));
-        lines.extend(self.total_line(&lines, detect, attacked));
+        lines.extend(Self::total_line(&lines, detect, attacked));
         let metrics = self.metrics(&credits);
         let (role, form) = (input.role, input.form);
         Score { role, form, detect, earned, costs, possible, false_call_weight: weight, metrics, lines }

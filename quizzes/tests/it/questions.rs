@@ -174,7 +174,7 @@ fn expressions_see_logs_and_process() {
         ("process.at('FIT-101', 12.5)", 190.0),
         ("process.min('AIT-202', 0, 100)", 7.2),
         ("process.first_above('AIT-202', 8.5, 0) - 1800.0", 181.0),
-        ("process.seconds_above('AIT-301', 11)", 799.0),
+        ("process.seconds_above('AIT-301', 11)", 819.0),
         ("process.first_below('AIT-202', 1, 0) == null ? 1 : 0", 1.0),
         ("rounded(run.duration / 7.0, 2)", 514.29),
         ("size(flatten(truth.map(s, s.techniques)))", 7.0),

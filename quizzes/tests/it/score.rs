@@ -183,7 +183,7 @@ fn a_later_call_of_the_case_revises_the_technique_at_the_claims_own_time() {
     near(detect(&truth, std::slice::from_ref(&first)), 48.0);
     // Call 2 is matched to the second step; its technique counts at the claim's timeliness 1, not at its own 0.46.
     let second = in_case(call(2, 2000.0, "device:PLC-1", Some("T0836"), Low), "a");
-    near(detect(&truth, &[first.clone(), second.clone()]), (48.0 + 80.0) / 2.0);
+    near(detect(&truth, &[first.clone(), second.clone()]), 64.0);
     // A third one revises the first step; a fourth has nothing left to revise and costs .15 W of a total of 2 W.
     let third = in_case(call(3, 2000.0, "device:PLC-1", Some("T0836"), Low), "a");
     let three = [first.clone(), second.clone(), third.clone()];
