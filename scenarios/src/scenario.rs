@@ -460,7 +460,16 @@ impl Scenario {
             return Err(source.error(
                 needs,
                 format!("{id}: no event before this one is called {:?}", needs.get_ref()),
-                "name a step, benign event or ordinary work that stands further up",
+                "name a step or benign event that stands further up",
+            ));
+        }
+        if let Some(needs) = &event.needs
+            && self.file.ordinary.iter().any(|other| other.id.get_ref() == needs.get_ref())
+        {
+            return Err(source.error(
+                needs,
+                format!("{id}: {:?} is ordinary work, of which nobody keeps account", needs.get_ref()),
+                "name a step or benign event that stands further up",
             ));
         }
         if let Some(every) = &event.every {

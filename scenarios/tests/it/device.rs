@@ -127,14 +127,15 @@ impl TinyDevice {
     ) -> Option<Vec<u8>> {
         let function = FunctionCode(pdu[0]);
         let mut wrote = None;
+        let knows = self.device.functions.contains(&function.0);
         let response = match Request::parse(pdu) {
-            Ok(Request::Diagnostics(Diagnostic::RestartCommunications { clear_log })) => {
+            Ok(Request::Diagnostics(Diagnostic::RestartCommunications { clear_log })) if knows => {
                 self.tables.borrow_mut().listen_only = false;
                 Some(Response::Diagnostics(DiagnosticAnswer::Echo(Diagnostic::RestartCommunications {
                     clear_log,
                 })))
             }
-            Ok(Request::Diagnostics(Diagnostic::ForceListenOnly)) => {
+            Ok(Request::Diagnostics(Diagnostic::ForceListenOnly)) if knows => {
                 self.tables.borrow_mut().listen_only = true;
                 None
             }

@@ -5,3 +5,4 @@ mod files;
 mod plans;
 mod run;
 mod staging;
+mod tshark;

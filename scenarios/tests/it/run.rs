@@ -23,8 +23,16 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(name: &str, seed: u64, settings: &[(&str, &str)], cast: &Cast) -> Self {
         let settings = settings.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-        let scenario = Scenario::named(name).unwrap();
-        let plan = scenario.plan(seed, &settings, false).unwrap();
+        Self::of(&Scenario::named(name).unwrap(), seed, &settings, cast)
+    }
+
+    pub(crate) fn of(
+        scenario: &Scenario,
+        seed: u64,
+        settings: &BTreeMap<String, String>,
+        cast: &Cast,
+    ) -> Self {
+        let plan = scenario.plan(seed, settings, false).unwrap();
         let mut kernel = Kernel::new(KernelConfig { confine: false, ..KernelConfig::new(seed, plan.start) });
         let network = net::build(&mut kernel, scenario.site()).unwrap();
         for host in &plan.hosts {
