@@ -1,6 +1,8 @@
 //! Frames per second through the whole sensor: polling traffic of 16 clients, with the site's documentation, all logs
 //! and all rules. Run with `cargo bench -p sensor`.
 
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has failed")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 

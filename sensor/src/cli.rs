@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use site::{FileError, Site};
 
 use crate::capture::{CaptureError, CaptureReader};
-use crate::log::{LogFormat, directory_sink};
+use crate::log::LogFormat;
 use crate::rules::RuleSet;
 use crate::sensor::{Sensor, SensorConfig, Summary};
+use crate::sink::directory_sink;
 
 /// What the sensor is asked to do.
 #[derive(Clone, Debug, clap::Args)]
@@ -124,7 +125,7 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
 }
 
 fn load_site(name: &str) -> Result<Site, FileError> {
-    if !Path::new(name).extension().is_some_and(|extension| extension == "toml") {
+    if Path::new(name).extension().is_none_or(|extension| extension != "toml") {
         return Site::named(name);
     }
     let text = std::fs::read_to_string(name).map_err(|error| FileError {

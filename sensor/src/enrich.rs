@@ -10,13 +10,15 @@ use std::net::IpAddr;
 use wire::modbus::{FunctionCode, Packet, Table};
 
 use crate::event::{Facts as Subject, ModbusRecord, Point, Record};
-use crate::facts::{PairNews, RequestFacts, RequestNews};
-use crate::flow::{ConnId, Outcome};
+use crate::facts::{Facts, PairNews, RequestFacts, RequestNews};
+use crate::flow::{Conn, ConnId, Outcome};
 use crate::known::{Known, tag_kind};
-use crate::log::{Field, Log, LogSink};
+use crate::log::Log;
 use crate::modbus::Waiting;
-use crate::process::Process;
+use crate::process::{Broken, Process};
+use crate::row::Field;
 use crate::sensor::Sensor;
+use crate::sink::LogSink;
 
 /// Tags that one write may set, as far as records show them.
 const POINTS_MAX: usize = 16;
@@ -66,73 +68,16 @@ impl<S: LogSink> Sensor<S> {
             ],
         );
 
-        let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
-        let device = known.device(id.resp.0);
-        let device_number = device.map(|(number, _)| number);
-        let mut points: Vec<Point<'_>> = Vec::new();
-        let mut news = RequestNews::default();
-        let mut new_exception = false;
-        let mut judged = None;
-        let (mut address, mut quantity) = (packet.address().map(|a| a.0), packet.quantity());
-        let mut bits = packet.table().is_some_and(is_bits);
-        if from_orig {
-            let read = packet.read_range().map(|(address, quantity)| (address.0, quantity));
-            if let Some(modbus) = &mut conn.modbus {
-                modbus.expect(Waiting {
-                    transaction,
-                    unit,
-                    function,
-                    table: packet.table(),
-                    read,
-                    frame: summary.frames,
-                });
-            }
-            let request = RequestFacts {
-                function: function.0,
-                reads: packet.is_read(),
-                writes: packet.is_write(),
-                range: read.zip(packet.table()).map(|((first, count), table)| {
-                    (table, first, first.saturating_add(count.saturating_sub(1)))
-                }),
-                at,
-            };
-            news = facts.request(conn.pair, key, &request);
-            if packet.is_write() {
-                if let Some((first, count)) = packet.write_range() {
-                    (address, quantity) = (Some(first.0), Some(count));
-                }
-                if let Some(device) = device_number {
-                    points = written_points(&packet, known, process, device);
-                }
-                for point in &points {
-                    let tag = known.tag_number(point.tag);
-                    let found = tag.and_then(|tag| process.judge_setpoint(tag, point.value, at));
-                    if let Some(found) = found
-                        && judged.as_ref().is_none_or(|so_far: &crate::process::Broken<'_>| {
-                            found.residual > so_far.residual
-                        })
-                    {
-                        judged = Some(found);
-                    }
-                }
-            }
+        let seen = Seen { at, frame: summary.frames, transaction, unit, function, packet: &packet };
+        let told = if from_orig {
+            seen.request(conn, facts, known, process)
         } else {
-            let request =
-                conn.modbus.as_mut().and_then(|modbus| modbus.answered(transaction, unit, function));
-            if let Some(code) = packet.exception_code() {
-                new_exception = facts.exception(conn.pair, key, function.0, code.octet());
-            } else if let (Some(request), Some(device)) = (&request, device_number) {
-                take_values(&packet, request, known, process, device, at);
-            }
             if packet.device_id_objects().is_some() || packet.server_id().is_some() {
                 inventory.identified(id.resp.0, &packet, at);
             }
-            if let Some(request) = request {
-                address = address.or(request.read.map(|(first, _)| first));
-                quantity = quantity.or(request.read.map(|(_, count)| count));
-                bits |= request.table.is_some_and(is_bits);
-            }
-        }
+            seen.response(conn, facts, known, process)
+        };
+        let device = known.device(id.resp.0);
         let record = Record {
             at,
             frame: summary.frames,
@@ -153,25 +98,21 @@ impl<S: LogSink> Sensor<S> {
                 write: packet.is_write(),
                 identity: function == FunctionCode::REPORT_SERVER_ID
                     || packet.interface() == Some(DEVICE_IDENTIFICATION),
-                address,
-                quantity,
-                bits,
-                points: &points,
+                address: told.address,
+                quantity: told.quantity,
+                bits: told.bits,
+                points: &told.points,
                 site_writer: known.is_writer(id.resp.0, id.orig.0),
-                news,
-                new_exception,
-                judged,
+                news: told.news,
+                new_exception: told.new_exception,
+                judged: told.judged(process, at),
                 tie_broken: process.any_tie_broken(),
             }),
         };
         findings.judge(&record, log);
-        if from_orig && packet.is_write() {
-            // The latest value on the wire is the one asked for; a refusal shows at the next read.
-            let values: Vec<_> =
-                points.iter().filter_map(|point| Some((known.tag_number(point.tag)?, point.value))).collect();
-            for (tag, value) in values {
-                process.set(tag, value, at);
-            }
+        // The latest value on the wire is the one asked for; a refusal shows at the next read.
+        for point in &told.points {
+            process.set(point.number, point.value, at);
         }
     }
 
@@ -186,23 +127,10 @@ impl<S: LogSink> Sensor<S> {
     /// Ties that hold over time.
     pub(crate) fn judge_process(&mut self) {
         let Self { facts, known, process, findings, log, summary, now, .. } = self;
-        let mut found = Vec::new();
-        process.judge_ties(*now, |broken| {
-            found.push((
-                broken.tie.to_owned(),
-                broken.law,
-                broken.residual,
-                broken.tags,
-                broken.values,
-                broken.limit,
-                broken.found,
-            ))
-        });
-        for (tie, law, residual, tags, values, limit, difference) in found {
-            let broken =
-                crate::process::Broken { tie: &tie, law, residual, tags, values, limit, found: difference };
+        let broken_ties = process.judge_ties(*now);
+        for broken in broken_ties.into_iter().filter_map(|tie| process.broken(tie)) {
             let name = |tag: usize| known.tag(tag).map_or("", |tag| tag.name.get_ref().as_str());
-            let Some((address, device)) = known.device_of_tag(tags[0]) else { continue };
+            let Some((address, device)) = known.device_of_tag(broken.tags[0]) else { continue };
             let record = Record {
                 at: *now,
                 frame: summary.frames,
@@ -211,7 +139,7 @@ impl<S: LogSink> Sensor<S> {
                 target: None,
                 device: Some(device),
                 learning: facts.is_learning(),
-                facts: Subject::Process { broken, names: [name(tags[0]), name(tags[1])] },
+                facts: Subject::Process { broken, names: broken.tags.map(name) },
             };
             findings.judge(&record, log);
         }
@@ -256,6 +184,111 @@ impl<S: LogSink> Sensor<S> {
             facts: subject,
         };
         findings.judge(&record, log);
+    }
+}
+
+/// One PDU, before anything is known about it.
+struct Seen<'p> {
+    at: u64,
+    frame: u64,
+    transaction: u16,
+    unit: u8,
+    function: FunctionCode,
+    packet: &'p Packet<'p>,
+}
+
+/// What is known about a PDU.
+#[derive(Default)]
+struct Told<'k> {
+    address: Option<u16>,
+    quantity: Option<u16>,
+    bits: bool,
+    points: Vec<Point<'k>>,
+    news: RequestNews,
+    new_exception: bool,
+}
+
+impl Told<'_> {
+    /// The tie that a write would break most, or come nearest to breaking.
+    fn judged<'t>(&self, process: &'t Process, at: u64) -> Option<Broken<'t>> {
+        let found =
+            self.points.iter().filter_map(|point| process.judge_setpoint(point.number, point.value, at));
+        found.max_by(|one, other| one.residual.total_cmp(&other.residual))
+    }
+}
+
+impl Seen<'_> {
+    fn request<'k>(
+        &self,
+        conn: &mut Conn,
+        facts: &mut Facts,
+        known: &'k Known,
+        process: &Process,
+    ) -> Told<'k> {
+        let packet = self.packet;
+        let (id, table) = (conn.id, packet.table());
+        let read = packet.read_range().map(|(address, quantity)| (address.0, quantity));
+        if let Some(modbus) = &mut conn.modbus {
+            let (transaction, unit, function) = (self.transaction, self.unit, self.function);
+            modbus.expect(Waiting { transaction, unit, function, table, read, frame: self.frame });
+        }
+        let request = RequestFacts {
+            function: self.function.0,
+            reads: packet.is_read(),
+            writes: packet.is_write(),
+            range: read
+                .zip(table)
+                .map(|((first, count), table)| (table, first, first.saturating_add(count.saturating_sub(1)))),
+            at: self.at,
+        };
+        let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
+        let news = facts.request(conn.pair, key, &request);
+        let mut told = Told {
+            address: packet.address().map(|address| address.0),
+            quantity: packet.quantity(),
+            bits: table.is_some_and(is_bits),
+            news,
+            ..Told::default()
+        };
+        if packet.is_write() {
+            if let Some((first, count)) = packet.write_range() {
+                (told.address, told.quantity) = (Some(first.0), Some(count));
+            }
+            if let Some((device, _)) = known.device(id.resp.0) {
+                told.points = written_points(packet, known, process, device);
+            }
+        }
+        told
+    }
+
+    fn response<'k>(
+        &self,
+        conn: &mut Conn,
+        facts: &mut Facts,
+        known: &'k Known,
+        process: &mut Process,
+    ) -> Told<'k> {
+        let packet = self.packet;
+        let id = conn.id;
+        let request = conn
+            .modbus
+            .as_mut()
+            .and_then(|modbus| modbus.answered(self.transaction, self.unit, self.function));
+        let read = request.and_then(|request| request.read);
+        let table = request.and_then(|request| request.table).or(packet.table());
+        let mut told = Told {
+            address: packet.address().map(|address| address.0).or(read.map(|(first, _)| first)),
+            quantity: packet.quantity().or(read.map(|(_, count)| count)),
+            bits: table.is_some_and(is_bits),
+            ..Told::default()
+        };
+        if let Some(code) = packet.exception_code() {
+            let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
+            told.new_exception = facts.exception(conn.pair, key, self.function.0, code.octet());
+        } else if let (Some(request), Some((device, _))) = (&request, known.device(id.resp.0)) {
+            take_values(packet, request, known, process, device, self.at);
+        }
+        told
     }
 }
 
@@ -314,6 +347,7 @@ fn written_points<'a>(
         let (Some(low), Some(tag)) = (low, known.tag(mapped.tag)) else { continue };
         let value = mapped.decode([high, low]);
         points.push(Point {
+            number: mapped.tag,
             tag: tag.name.get_ref(),
             description: &tag.description,
             unit: &tag.unit,

@@ -120,6 +120,8 @@ pub(crate) fn fields_of(service: &str) -> Option<impl Iterator<Item = &'static s
 /// A tag that a write sets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Point<'a> {
+    /// Number of the tag.
+    pub(crate) number: usize,
     pub(crate) tag: &'a str,
     pub(crate) description: &'a str,
     pub(crate) unit: &'a str,
@@ -131,6 +133,7 @@ pub(crate) struct Point<'a> {
 }
 
 /// A Modbus PDU.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field that rules ask for by name")]
 #[derive(Clone, Debug)]
 pub(crate) struct ModbusRecord<'a> {
     pub(crate) transaction: u16,
@@ -194,18 +197,22 @@ pub(crate) struct Record<'a> {
     pub(crate) facts: Facts<'a>,
 }
 
-fn text<'a>(text: &'a str) -> Option<EventValue<'a>> {
-    (!text.is_empty()).then(|| EventValue::Str(Cow::Borrowed(text)))
+/// Absent where empty.
+fn text(text: &str) -> Option<EventValue<'_>> {
+    (!text.is_empty()).then_some(EventValue::Str(Cow::Borrowed(text)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a field's value stands beside others that may be absent")]
 fn address<'a>(address: IpAddr) -> Option<EventValue<'a>> {
     Some(EventValue::Str(Cow::Owned(address.to_string())))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as above")]
 fn int<'a>(number: impl Into<i64>) -> Option<EventValue<'a>> {
     Some(EventValue::Int(number.into()))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as above")]
 fn flag<'a>(value: bool) -> Option<EventValue<'a>> {
     Some(EventValue::Bool(value))
 }
@@ -222,7 +229,7 @@ fn host_field<'a>(host: &HostView<'a>, field: &str) -> Option<EventValue<'a>> {
     }
 }
 
-impl<'a> Record<'a> {
+impl Record<'_> {
     /// Its service.
     pub(crate) const fn service(&self) -> &'static str {
         match self.facts {

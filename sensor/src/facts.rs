@@ -104,6 +104,7 @@ pub(crate) struct PairNews {
 }
 
 /// What is new about a request.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field that rules ask for by name")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RequestNews {
     pub(crate) new_reader: bool,

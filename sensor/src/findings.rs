@@ -4,15 +4,17 @@
 //! with the next one. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use record::{EntityId, Finding, Level, StartTime};
 
 use crate::event::{Facts, Record};
 use crate::known::HostView;
-use crate::log::{Log, LogSink, LogWriter, finding_time};
+use crate::log::{Log, LogWriter, finding_time};
 use crate::rules::{RuleCard, RuleSet};
 use crate::sentence::sentence;
+use crate::sink::LogSink;
 
 /// A finding is not repeated within this time.
 const QUIET: u64 = 600 * 1_000_000_000;
@@ -111,10 +113,10 @@ impl Findings {
         }
         let mut message = sentence(record);
         if let Some(count) = count {
-            message += &format!("; {count:.0} of this kind within a minute");
+            let _ = write!(message, "; {count:.0} of this kind within a minute");
         }
         if since_last > 0 {
-            message += &format!("; {since_last} more since this was last said");
+            let _ = write!(message, "; {since_last} more since this was last said");
         }
         let mut frames: Vec<u64> = card
             .counts

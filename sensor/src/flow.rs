@@ -316,6 +316,7 @@ impl FlowTable {
     }
 
     /// All that are left, in the order in which they began.
+    #[expect(clippy::vec_box, reason = "they lie boxed in the table; moving the boxes is cheaper")]
     pub(crate) fn drain(&mut self) -> Vec<Box<Conn>> {
         let mut left: Vec<_> = self.slots.iter_mut().filter_map(Option::take).collect();
         left.sort_by_key(|conn| (conn.first, conn.first_frame));

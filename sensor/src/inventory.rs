@@ -12,7 +12,9 @@ use site::MacAddress;
 use wire::modbus::Packet;
 
 use crate::known::Known;
-use crate::log::{Field, Log, LogSink, LogWriter};
+use crate::log::{Log, LogWriter};
+use crate::row::Field;
+use crate::sink::LogSink;
 
 /// Hosts kept; a scan of forged sources shall not fill memory.
 const HOSTS_MAX: usize = 4096;

@@ -8,12 +8,13 @@
 //! ```
 //!
 //! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
-//! `modbus` (PDUs), [`log`] (rows and sinks), `known` (documentation), `facts` (baseline), `process` (tags and ties),
+//! `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
 //! `sentence`, [`sensor`] (the way of a frame), [`cli`].
 
 pub mod capture;
 pub mod cli;
+mod end;
 mod enrich;
 mod event;
 mod facts;
@@ -25,13 +26,16 @@ mod known;
 pub mod log;
 mod modbus;
 mod process;
+mod row;
 pub mod rules;
 pub mod sensor;
 mod sentence;
+pub mod sink;
 mod stream;
 mod tcp;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
-pub use log::{Log, LogFormat, LogSink, MemorySink, WriterSink, directory_sink};
+pub use log::{Log, LogFormat};
 pub use rules::{RuleCard, RuleSet};
 pub use sensor::{Sensor, SensorConfig, Summary};
+pub use sink::{LogSink, MemorySink, WriterSink, directory_sink};

@@ -5,12 +5,12 @@
 //! the first and the last frame, not of the wall clock: the same frames give the same files. A log without rows is not
 //! written at all, as with Zeek.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::io;
 
 use record::VirtualTime;
+
+use crate::row::{Field, civil, header, write_json, write_tsv};
+pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
 
 /// One of the sensor's logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,7 +54,7 @@ impl Log {
     }
 
     /// Zeek's `#path`.
-    fn path(self) -> &'static str {
+    pub(crate) fn path(self) -> &'static str {
         self.file_name().split('.').next().unwrap_or_default()
     }
 }
@@ -138,117 +138,6 @@ pub enum LogFormat {
     Tsv,
     /// One JSON object per line.
     Json,
-}
-
-/// Takes the logs. One call is one or more whole lines.
-pub trait LogSink {
-    /// Appends lines to a log. A log that never gets a line need not exist.
-    fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()>;
-
-    /// The logs are complete.
-    fn finish(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<S: LogSink + ?Sized> LogSink for Box<S> {
-    fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()> {
-        (**self).write(log, lines)
-    }
-    fn finish(&mut self) -> io::Result<()> {
-        (**self).finish()
-    }
-}
-
-/// Keeps the logs in memory.
-#[derive(Clone, Debug, Default)]
-pub struct MemorySink {
-    logs: [Vec<u8>; Log::ALL.len()],
-}
-
-impl MemorySink {
-    /// What a log holds.
-    pub fn octets(&self, log: Log) -> &[u8] {
-        &self.logs[log as usize]
-    }
-
-    /// What a log holds, as text.
-    pub fn text(&self, log: Log) -> String {
-        String::from_utf8_lossy(self.octets(log)).into_owned()
-    }
-}
-
-impl LogSink for MemorySink {
-    fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()> {
-        self.logs[log as usize].extend_from_slice(lines);
-        Ok(())
-    }
-}
-
-/// Writes each log to a writer of its own, opened at its first line: `open` gets the log and returns the writer.
-pub struct WriterSink<W, F> {
-    open: F,
-    writers: [Option<W>; Log::ALL.len()],
-}
-
-impl<W, F> std::fmt::Debug for WriterSink<W, F> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("WriterSink").finish_non_exhaustive()
-    }
-}
-
-impl<W: Write, F: FnMut(Log) -> io::Result<W>> WriterSink<W, F> {
-    /// A sink that opens its writers with `open`.
-    pub fn new(open: F) -> Self {
-        Self { open, writers: [const { None }; Log::ALL.len()] }
-    }
-}
-
-impl<W: Write, F: FnMut(Log) -> io::Result<W>> LogSink for WriterSink<W, F> {
-    fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()> {
-        let slot = &mut self.writers[log as usize];
-        let writer = match slot {
-            Some(writer) => writer,
-            None => slot.insert((self.open)(log)?),
-        };
-        writer.write_all(lines)
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.writers.iter_mut().flatten().try_for_each(Write::flush)
-    }
-}
-
-/// A sink that writes files named as in [`Log::file_name`] into a directory.
-pub fn directory_sink(
-    directory: &Path,
-) -> io::Result<WriterSink<BufWriter<File>, impl FnMut(Log) -> io::Result<BufWriter<File>> + use<>>> {
-    std::fs::create_dir_all(directory)?;
-    let directory: PathBuf = directory.to_owned();
-    Ok(WriterSink::new(move |log: Log| {
-        File::create(directory.join(log.file_name())).map(|file| BufWriter::with_capacity(1 << 16, file))
-    }))
-}
-
-/// One value of a row.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Field<'a> {
-    Unset,
-    /// Nanoseconds since 1970.
-    Time(u64),
-    /// Nanoseconds.
-    Interval(u64),
-    Count(u64),
-    Text(&'a str),
-    Address(IpAddr),
-    Bool(bool),
-    Set(&'a [&'a str]),
-}
-
-impl<'a> From<Option<&'a str>> for Field<'a> {
-    fn from(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Unset, Self::Text)
-    }
 }
 
 /// Writes rows to a sink; keeps the first error and writes no more after it.
@@ -356,159 +245,6 @@ impl<S: LogSink> LogWriter<S> {
     }
 }
 
-fn header(out: &mut Vec<u8>, log: Log, first: u64) {
-    let mut text =
-        String::from("#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n");
-    text += "#path\t";
-    text += log.path();
-    text += "\n#open\t";
-    text += &civil(first);
-    for (title, index) in [("\n#fields", 0), ("\n#types", 1)] {
-        text += title;
-        for column in log.columns() {
-            text.push('\t');
-            text += if index == 0 { column.0 } else { column.1 };
-        }
-    }
-    text.push('\n');
-    out.extend_from_slice(text.as_bytes());
-}
-
-/// `2026-03-02-06-00-00` in UTC. Days to civil date after Howard Hinnant, "chrono-compatible low-level date algorithms".
-fn civil(unix_nanos: u64) -> String {
-    let seconds = unix_nanos / 1_000_000_000;
-    let days = (seconds / 86_400) as i64 + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}-{hour:02}-{minute:02}-{second:02}")
-}
-
-/// Seconds with six decimals, rounded, as Zeek prints times and intervals.
-fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
-    let micros = nanos.saturating_add(500) / 1000;
-    write_number(out, micros / 1_000_000);
-    out.push(b'.');
-    let mut fraction = micros % 1_000_000;
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit += (fraction % 10) as u8;
-        fraction /= 10;
-    }
-    out.extend_from_slice(&digits);
-}
-
-fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(&digits[at..]);
-}
-
-fn write_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                write_number(out, u64::from(octet));
-            }
-        }
-        // Writing to a Vec cannot fail.
-        IpAddr::V6(address) => drop(write!(out, "{address}")),
-    }
-}
-
-fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
-    match field {
-        Field::Unset => out.push(b'-'),
-        Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
-        Field::Count(count) => write_number(out, count),
-        Field::Text("") => out.extend_from_slice(b"(empty)"),
-        Field::Text(text) => write_escaped(out, text, false),
-        Field::Address(address) => write_address(out, address),
-        Field::Bool(value) => out.push(if value { b'T' } else { b'F' }),
-        Field::Set([]) => out.extend_from_slice(b"(empty)"),
-        Field::Set(items) => {
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_escaped(out, item, true);
-            }
-        }
-    }
-}
-
-/// Tabs, backslashes and control characters become `\xNN`, so that a row stays a row whatever a device sends.
-fn write_escaped(out: &mut Vec<u8>, text: &str, in_set: bool) {
-    if text == "-" {
-        out.extend_from_slice(b"\\x2d");
-        return;
-    }
-    for octet in text.bytes() {
-        if octet < 0x20 || octet == b'\\' || octet == 0x7f || (in_set && octet == b',') {
-            let digits = b"0123456789abcdef";
-            out.extend_from_slice(b"\\x");
-            out.push(digits[usize::from(octet >> 4)]);
-            out.push(digits[usize::from(octet & 15)]);
-        } else {
-            out.push(octet);
-        }
-    }
-}
-
-fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
-    match field {
-        Field::Unset => out.extend_from_slice(b"null"),
-        Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
-        Field::Count(count) => write_number(out, count),
-        Field::Text(text) => write_json_text(out, text),
-        Field::Address(address) => {
-            out.push(b'"');
-            write_address(out, address);
-            out.push(b'"');
-        }
-        Field::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
-        Field::Set(items) => {
-            out.push(b'[');
-            for (index, item) in items.iter().enumerate() {
-                if index > 0 {
-                    out.push(b',');
-                }
-                write_json_text(out, item);
-            }
-            out.push(b']');
-        }
-    }
-}
-
-fn write_json_text(out: &mut Vec<u8>, text: &str) {
-    let plain = text.bytes().all(|octet| octet >= 0x20 && octet != b'"' && octet != b'\\');
-    if plain {
-        out.push(b'"');
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-    } else {
-        // A str always serialises.
-        drop(serde_json::to_writer(out, text));
-    }
-}
-
 /// A moment as findings carry it: since the start of the run where that is known, since 1970 otherwise.
 pub(crate) fn finding_time(origin: Option<record::StartTime>, unix_nanos: u64) -> VirtualTime {
     match origin {
@@ -520,6 +256,7 @@ pub(crate) fn finding_time(origin: Option<record::StartTime>, unix_nanos: u64) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::IpAddr;
 
     fn weird(format: LogFormat, addl: &str) -> String {
         let mut writer = LogWriter::new(MemorySink::default(), format);
@@ -562,12 +299,5 @@ mod tests {
         assert_eq!(row["addl"], "say \"hi\"");
         assert_eq!(row["id.orig_h"], "192.168.1.20");
         assert!(row.get("uid").is_none());
-    }
-
-    #[test]
-    fn civil_dates_hold_at_the_edges() {
-        assert_eq!(civil(0), "1970-01-01-00-00-00");
-        assert_eq!(civil(951_782_399 * 1_000_000_000), "2000-02-28-23-59-59");
-        assert_eq!(civil(951_782_400 * 1_000_000_000), "2000-02-29-00-00-00");
     }
 }

@@ -123,16 +123,16 @@ impl Process {
         })
     }
 
-    /// Looks at the ties that hold over time. `report` gets each one that has just been found broken.
-    pub(crate) fn judge_ties(&mut self, now: u64, mut report: impl FnMut(Broken<'_>)) {
+    /// Looks at the ties that hold over time; returns the numbers of those that have just been found broken.
+    pub(crate) fn judge_ties(&mut self, now: u64) -> Vec<usize> {
+        let mut found = Vec::new();
         for index in 0..self.ties.len() {
             let Law::Agree { first, second, tolerance } = self.ties[index].law else { continue };
             let (Some(one), Some(other)) = (self.fresh(first, now), self.fresh(second, now)) else {
                 continue;
             };
-            let difference = (one - other).abs();
             let tie = &mut self.ties[index];
-            if difference <= tolerance {
+            if (one - other).abs() <= tolerance {
                 tie.since = None;
                 tie.broken = false;
                 continue;
@@ -140,17 +140,27 @@ impl Process {
             let since = *tie.since.get_or_insert(now);
             if !tie.broken && now.saturating_sub(since) >= AGREE_WITHIN {
                 tie.broken = true;
-                report(Broken {
-                    tie: &tie.name,
-                    law: "agree",
-                    residual: difference / tolerance - 1.0,
-                    tags: [first, second],
-                    values: [one, other],
-                    limit: tolerance,
-                    found: difference,
-                });
+                found.push(index);
             }
         }
+        found
+    }
+
+    /// A tie of [`Process::judge_ties`], with the values of now.
+    pub(crate) fn broken(&self, tie: usize) -> Option<Broken<'_>> {
+        let tie = self.ties.get(tie)?;
+        let Law::Agree { first, second, tolerance } = tie.law else { return None };
+        let (one, other) = (self.value(first)?, self.value(second)?);
+        let difference = (one - other).abs();
+        Some(Broken {
+            tie: &tie.name,
+            law: "agree",
+            residual: difference / tolerance - 1.0,
+            tags: [first, second],
+            values: [one, other],
+            limit: tolerance,
+            found: difference,
+        })
     }
 
     /// Whether some tie between a tag's neighbours is broken now: commands are then given on false values.
@@ -193,7 +203,10 @@ mod tests {
             let now = second * SECOND;
             process.set(copy, 4.0, now);
             process.set(level, if second < 50 { 4.05 } else { 3.5 }, now);
-            process.judge_ties(now, |tie| broken.push((second, tie.tie.to_owned())));
+            let found = process.judge_ties(now);
+            broken.extend(
+                found.into_iter().filter_map(|tie| Some((second, process.broken(tie)?.tie.to_owned()))),
+            );
         }
         assert_eq!(broken, [(65, "tank-level-at-plc-2-agrees-with-rtu".to_owned())]);
         assert!(process.any_tie_broken());

@@ -26,14 +26,17 @@ use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, n
 use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
 use crate::inventory::Inventory;
 use crate::known::Known;
-use crate::log::{Field, Log, LogFormat, LogSink, LogWriter};
+use crate::log::{Log, LogFormat, LogWriter};
 use crate::modbus::{Item, Items, ModbusConn};
 use crate::process::Process;
+use crate::row::Field;
 use crate::rules::RuleSet;
+use crate::sink::LogSink;
 use crate::stream::Piece;
+use crate::tcp::Reuse;
 
 /// Default span for which the baseline learns.
-pub const LEARN: Duration = Duration::from_secs(120);
+pub const LEARN: Duration = Duration::from_mins(2);
 /// Ports on which Modbus is looked for.
 const MODBUS_PORT: u16 = wire::modbus::mbap::PORT;
 /// Rows of one name in `weird.log`; what comes after is counted.
@@ -236,7 +239,7 @@ impl<S: LogSink> Sensor<S> {
         let mut slot = self.flows.find(from, to, proto);
         if let (Some(found), Transport::Tcp(segment)) = (slot, &packet.transport) {
             let reuse = self.flows.get(found).and_then(|conn| conn.tcp.as_ref()?.is_reuse(segment));
-            if let Some(weird) = reuse {
+            if let Some(Reuse(weird)) = reuse {
                 if let Some(conn) = self.flows.remove(found) {
                     if let Some(name) = weird {
                         self.weird(at, Some(conn.id), name, "");

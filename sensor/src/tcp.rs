@@ -14,136 +14,21 @@
 //! Sequence numbers may be anything. A segment before its end's start is reported and its payload not used; an
 //! acknowledgement of something before the start is not believed.
 
+use crate::end::{
+    End, EndState, SEEN_ACK, SEEN_DATA, SEEN_FIN, SEEN_FIN_RST, SEEN_MULTI, SEEN_RST, SEEN_SYN,
+};
 use crate::frame::{Segment, TcpFlags};
-use crate::stream::{Piece, Stream};
+use crate::stream::Piece;
 
 /// A sequence number this far off in a SYN or RST is not believed.
 const FAR: i64 = 1 << 20;
 
-/// Where an end of a connection is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum EndState {
-    #[default]
-    Inactive,
-    SynSent,
-    SynAckSent,
-    Partial,
-    Established,
-    Closed,
-    Reset,
-}
-
-impl EndState {
-    fn is_inactive(self) -> bool {
-        matches!(self, Self::Inactive | Self::Partial)
-    }
-}
-
 /// Something worth a line in `weird.log`.
 pub(crate) type Weird = &'static str;
 
-/// One end.
-#[derive(Debug, Default)]
-pub(crate) struct End {
-    pub(crate) state: EndState,
-    before: EndState,
-    /// Sequence number of position 0.
-    start: u32,
-    /// Highest position sent, exclusive.
-    last: i64,
-    /// Highest position acknowledged by the peer.
-    acknowledged: i64,
-    fins: u32,
-    fin_position: i64,
-    did_close: bool,
-    close_deferred: bool,
-    last_syn: Option<i64>,
-    last_fin: Option<i64>,
-    last_rst: Option<i64>,
-    /// Letters written at most once.
-    seen: u8,
-    retransmissions: Scaled,
-    zero_windows: Scaled,
-    gaps: Scaled,
-    pub(crate) stream: Stream,
-    pub(crate) missed: u64,
-}
-
-/// A counter that shows in the history at 1, 10, 100...
-#[derive(Debug)]
-struct Scaled {
-    count: u32,
-    shown_at: u32,
-}
-
-impl Default for Scaled {
-    fn default() -> Self {
-        Self { count: 0, shown_at: 1 }
-    }
-}
-
-impl Scaled {
-    fn hit(&mut self) -> bool {
-        self.count = self.count.saturating_add(1);
-        let show = self.count == self.shown_at;
-        if show {
-            self.shown_at = self.shown_at.saturating_mul(10);
-        }
-        show
-    }
-}
-
-const SEEN_SYN: u8 = 1;
-const SEEN_FIN: u8 = 2;
-const SEEN_RST: u8 = 4;
-const SEEN_DATA: u8 = 8;
-const SEEN_ACK: u8 = 16;
-const SEEN_MULTI: u8 = 32;
-const SEEN_FIN_RST: u8 = 64;
-
-impl End {
-    fn set(&mut self, state: EndState) {
-        if state != self.state {
-            self.before = self.state;
-            self.state = state;
-        }
-    }
-
-    /// Position of a sequence number, nearest to `near`.
-    fn position(&self, sequence: u32, near: i64) -> i64 {
-        let near_sequence = self.start.wrapping_add(near as u32);
-        near + i64::from(sequence.wrapping_sub(near_sequence).cast_signed())
-    }
-
-    fn begin_at(&mut self, start: u32, last: i64) {
-        self.start = start;
-        self.acknowledged = 0;
-        self.last = last;
-        self.stream.restart();
-    }
-
-    /// Payload octets sent, by sequence numbers.
-    pub(crate) fn size(&self, peer: EndState) -> u64 {
-        if self.before == EndState::SynSent
-            && self.state == EndState::Reset
-            && peer == EndState::Inactive
-            && self.acknowledged > 1
-        {
-            // A half-open connection was found and dropped: the numbers mean nothing.
-            return 0;
-        }
-        let mut size = self.last.max(self.acknowledged);
-        // Neither the SYN nor the FIN is payload.
-        size -= i64::from(size > 0);
-        size -= i64::from(self.fins > 0 && size > 0);
-        u64::try_from(size).unwrap_or(0)
-    }
-
-    fn is_clean(&self) -> bool {
-        self.state == EndState::Established
-            || (self.state == EndState::Closed && self.before == EndState::Established)
-    }
-}
+/// Another connection between the same ports begins; with the oddity of it, if it is one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reuse(pub(crate) Option<Weird>);
 
 /// What one segment did to a connection.
 #[derive(Debug, Default)]
@@ -193,7 +78,7 @@ impl Tcp {
     }
 
     /// Whether this SYN opens another connection between the same ports.
-    pub(crate) fn is_reuse(&self, segment: &Segment<'_>) -> Option<Option<Weird>> {
+    pub(crate) fn is_reuse(&self, segment: &Segment<'_>) -> Option<Reuse> {
         if !segment.flags.syn() {
             return None;
         }
@@ -206,13 +91,13 @@ impl Tcp {
             &self.orig
         };
         if self.both_closed() {
-            return Some(None);
+            return Some(Reuse(None));
         }
         if segment.sequence == end.start {
             return None;
         }
-        let weird = if end.state == EndState::SynSent { "SYN_seq_jump" } else { "active_connection_reuse" };
-        Some(Some(weird))
+        let jumped = end.state == EndState::SynSent;
+        Some(Reuse(Some(if jumped { "SYN_seq_jump" } else { "active_connection_reuse" })))
     }
 
     /// The connection's state in Zeek's words.
@@ -224,13 +109,8 @@ impl Tcp {
             (EndState::Reset, EndState::Reset) if sizes == (0, 0) => "REJ",
             (_, EndState::Reset) if orig.is_inactive() => "RSTRH",
             (_, EndState::Reset) => "RSTR",
-            (EndState::Reset, _) if resp.is_inactive() => {
-                if self.is_syn_then_reset() {
-                    "RSTOS0"
-                } else {
-                    "OTH"
-                }
-            }
+            (EndState::Reset, _) if resp.is_inactive() && self.is_syn_then_reset() => "RSTOS0",
+            (EndState::Reset, _) if resp.is_inactive() => "OTH",
             (EndState::Reset, _) => "RSTO",
             (EndState::Closed, EndState::Closed) => "SF",
             (EndState::Closed, _) => {
@@ -479,14 +359,14 @@ impl Tcp {
     ) -> bool {
         let state = self.ends(from_orig).0.state;
         match state {
-            EndState::Inactive => self.from_inactive(from_orig, segment, len, step),
+            EndState::Inactive => self.move_inactive(from_orig, segment, len, step),
             EndState::SynSent | EndState::SynAckSent => {
-                self.from_syn_sent(from_orig, segment.flags, len, step)
+                self.move_syn_sent(from_orig, segment.flags, len, step)
             }
             EndState::Established | EndState::Partial => {
-                self.from_established(from_orig, segment.flags, step)
+                self.move_established(from_orig, segment.flags, step)
             }
-            EndState::Closed => self.from_closed(from_orig, segment.flags, advance, step),
+            EndState::Closed => self.move_closed(from_orig, segment.flags, advance, step),
             EndState::Reset => {
                 if segment.flags.syn() {
                     step.weirds.push("SYN_after_reset");
@@ -502,7 +382,7 @@ impl Tcp {
         }
     }
 
-    fn from_inactive(&mut self, from_orig: bool, segment: &Segment<'_>, len: i64, step: &mut Step) -> bool {
+    fn move_inactive(&mut self, from_orig: bool, segment: &Segment<'_>, len: i64, step: &mut Step) -> bool {
         let flags = segment.flags;
         let mut closes = false;
         let mut partial = self.partial;
@@ -562,7 +442,7 @@ impl Tcp {
         closes
     }
 
-    fn from_syn_sent(&mut self, from_orig: bool, flags: TcpFlags, len: i64, step: &mut Step) -> bool {
+    fn move_syn_sent(&mut self, from_orig: bool, flags: TcpFlags, len: i64, step: &mut Step) -> bool {
         let (end, peer) = self.ends(from_orig);
         if flags.syn() {
             if from_orig && flags.ack() && end.state != EndState::SynAckSent {
@@ -585,7 +465,7 @@ impl Tcp {
         flags.fin() || flags.rst()
     }
 
-    fn from_established(&mut self, from_orig: bool, flags: TcpFlags, step: &mut Step) -> bool {
+    fn move_established(&mut self, from_orig: bool, flags: TcpFlags, step: &mut Step) -> bool {
         let (end, peer) = self.ends(from_orig);
         if flags.syn() && end.state == EndState::Partial && peer.state == EndState::Inactive && !flags.ack() {
             step.weirds.push("SYN_after_partial");
@@ -604,7 +484,7 @@ impl Tcp {
         flags.fin() || flags.rst()
     }
 
-    fn from_closed(&mut self, from_orig: bool, flags: TcpFlags, advance: i64, step: &mut Step) -> bool {
+    fn move_closed(&mut self, from_orig: bool, flags: TcpFlags, advance: i64, step: &mut Step) -> bool {
         let (end, peer) = self.ends(from_orig);
         if flags.syn() {
             step.weirds.push("SYN_after_close");
@@ -739,7 +619,7 @@ mod tests {
             let segment = segment(*flags, *sequence, *acknowledgement, payload.as_bytes());
             tcp.segment(*from_orig, &segment, true, &mut |_, piece| match piece {
                 Piece::Octets(octets) => said.push_str(&String::from_utf8_lossy(octets)),
-                Piece::Gap(count) => said.push_str(&format!("<{count}>")),
+                Piece::Gap(count) => said += &["<", &count.to_string(), ">"].concat(),
             });
         }
         (tcp, said)
