@@ -157,13 +157,14 @@ fn none<T>() -> Option<T> {
     None
 }
 
+/// Works out the value of a term for a tag.
+pub(crate) type ValueOf<'a, E> = dyn FnMut(&str, &Spanned<Term>) -> Result<f64, E> + 'a;
+/// Works out the length of time of a term.
+pub(crate) type SpanOf<'a, E> = dyn FnMut(&Spanned<Term>) -> Result<Duration, E> + 'a;
+
 impl Deed<Spanned<Term>, Spanned<Term>> {
     /// The same deed with every value and length of time worked out.
-    pub(crate) fn resolve<E>(
-        &self,
-        value: &mut dyn FnMut(&str, &Spanned<Term>) -> Result<f64, E>,
-        span: &mut dyn FnMut(&Spanned<Term>) -> Result<Duration, E>,
-    ) -> Result<Deed, E> {
+    pub(crate) fn resolve<E>(&self, value: &mut ValueOf<'_, E>, span: &mut SpanOf<'_, E>) -> Result<Deed, E> {
         let mut each = |writes: &[Write<Spanned<Term>>]| {
             writes
                 .iter()

@@ -151,12 +151,11 @@ impl Hmi {
         let now = self.scene.clock.now();
         let before = {
             let mut view = self.view.borrow_mut();
-            match view.values.get_mut(tag) {
-                Some(shown) => Some(std::mem::replace(shown, (value, now)).0),
-                None => {
-                    view.values.insert(tag.to_owned(), (value, now));
-                    None
-                }
+            if let Some(shown) = view.values.get_mut(tag) {
+                Some(std::mem::replace(shown, (value, now)).0)
+            } else {
+                view.values.insert(tag.to_owned(), (value, now));
+                None
             }
         };
         let stands = |value: f64| (value != 0.0) == (sense == Sense::AlarmWhenOn);

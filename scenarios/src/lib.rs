@@ -8,12 +8,14 @@
 //! virtual network, as an attacker or an operator would. Faults of the plant are only planned here
 //! ([`Plan::faults`]); the lab applies them.
 //!
-//! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], [`texts`], [`plan`]; then, on the network,
+//! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
 //! [`chronicle`], `poller`, [`hmi`], `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
 //! which puts them together.
 
+mod check;
 pub mod chronicle;
 pub mod deed;
+mod draw;
 mod historian;
 pub mod hmi;
 mod intruder;

@@ -255,9 +255,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Server<S> {
             0 => 19,
             2 => 3,
             3 => 9,
-            4 => 7,
+            4 | 6 => 7,
             5 => 5,
-            6 => 7,
             _ => return Err(broken("client sends a message of an unknown type")),
         };
         let body = &mut body[..length];

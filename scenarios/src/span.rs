@@ -45,7 +45,11 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
 pub fn print_span(span: Duration) -> String {
     let ms = span.as_millis();
     let parts = [(ms / 3_600_000, "h"), (ms / 60_000 % 60, "min"), (ms / 1000 % 60, "s"), (ms % 1000, "ms")];
-    let text: String = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    let mut text = String::new();
+    for (n, unit) in parts.iter().filter(|(n, _)| *n > 0) {
+        text.push_str(&n.to_string());
+        text.push_str(unit);
+    }
     if text.is_empty() { "0s".to_owned() } else { text }
 }
 

@@ -49,7 +49,7 @@ pub enum StageError {
 }
 
 /// How long before its work a ticket is opened.
-const TICKET_LEAD: Duration = Duration::from_secs(600);
+const TICKET_LEAD: Duration = Duration::from_mins(10);
 
 /// A plan on a network.
 #[derive(Clone)]

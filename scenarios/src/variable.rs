@@ -137,7 +137,7 @@ impl Variable {
             }
             Draw::Duration { low, high } => {
                 let (from, to) = bounds(low, high);
-                let width_ms = (to - from).as_millis() as u64 + 1;
+                let width_ms = to.saturating_sub(from).as_millis() as u64 + 1;
                 Drawn::Duration(from + Duration::from_millis(stream.below(0, width_ms)))
             }
             Draw::Choice(words) => {

@@ -82,7 +82,7 @@ fn an_event_without_its_text_is_an_error() {
 fn cut_and_garbled_files_are_errors_and_never_a_panic() {
     for end in (0..FILE.len()).step_by(97).filter(|end| FILE.is_char_boundary(*end)) {
         let cut = Scenario::parse("x/scenario.toml", &FILE[..end], TEXTS);
-        let garbled = Scenario::parse("x/scenario.toml", &FILE.replacen(&FILE[end..end + 1], "%", 3), TEXTS);
+        let garbled = Scenario::parse("x/scenario.toml", &FILE.replacen(&FILE[end..=end], "%", 3), TEXTS);
         drop((cut, garbled));
     }
 }

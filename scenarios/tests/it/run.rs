@@ -76,7 +76,7 @@ impl Run {
         self.kernel.run_until(VirtualTime::from_secs(seconds)).unwrap();
     }
 
-    pub(crate) fn to_the_end(&mut self) -> (Vec<TruthStep>, Vec<JournalEntry>) {
+    pub(crate) fn finish(&mut self) -> (Vec<TruthStep>, Vec<JournalEntry>) {
         self.kernel.run_until(self.plan.end).unwrap();
         (self.stage.truth(), self.stage.drain_journal())
     }

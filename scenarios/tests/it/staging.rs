@@ -14,7 +14,7 @@ const PANEL_BOX: Ipv4Addr = Ipv4Addr::new(192, 168, 1, 88);
 #[test]
 fn the_first_shift_goes_as_planned() {
     let mut run = Run::new("first-shift", 7, &[], &Cast::full());
-    let (truth, journal) = run.to_the_end();
+    let (truth, journal) = run.finish();
     let ids: Vec<_> = truth.iter().map(|step| step.step.as_str()).collect();
     assert_eq!(ids, ["contact", "dose", "next-door", "probe-check"]);
     let (contact, dose) = (&truth[0], &truth[1]);
@@ -55,13 +55,13 @@ fn two_runs_of_one_seed_leave_the_same_octets_and_another_seed_others() {
 #[test]
 fn the_clean_twin_holds_no_step_and_the_blame_twin_all_but_one() {
     let mut clean = Run::new("first-shift", 7, &[], &Cast::clean());
-    let (truth, _) = clean.to_the_end();
+    let (truth, _) = clean.finish();
     assert!(truth.iter().all(|step| step.verdict != Verdict::Attack));
     assert!(!clean.devices["PLC-1"].tables.borrow().taken.iter().any(|taken| taken.from == LAPTOP));
     let mut full = Run::new("first-shift", 7, &[], &Cast::full());
-    full.to_the_end();
+    full.finish();
     let mut blame = Run::new("first-shift", 7, &[], &Cast::all_but("dose"));
-    blame.to_the_end();
+    blame.finish();
     assert!(blame.stage.truth().iter().all(|step| step.step != "dose"));
     assert_eq!(blame.step("next-door").start, full.step("next-door").start);
     assert_eq!(blame.step("next-door").end, full.step("next-door").end);
@@ -70,12 +70,12 @@ fn the_clean_twin_holds_no_step_and_the_blame_twin_all_but_one() {
 #[test]
 fn an_operators_entry_moves_no_step_of_the_attack() {
     let mut quiet = Run::new("oldsmar", 2, &[], &Cast::full());
-    quiet.to_the_end();
+    quiet.finish();
     let mut busy = Run::new("oldsmar", 2, &[], &Cast::full());
     busy.until(310);
     busy.stage.operator_write("NAOH.SP", 100.0).unwrap();
     assert!(busy.stage.operator_write("AIT-202", 7.0).is_err());
-    busy.to_the_end();
+    busy.finish();
     let writes = |run: &Run| run.devices["PLC-1"].writes().iter().filter(|w| w.from == HMI).count();
     assert_eq!(writes(&busy), writes(&quiet) + 1);
     for (a, b) in quiet.stage.truth().iter().zip(busy.stage.truth()) {
@@ -88,7 +88,7 @@ fn an_operators_entry_moves_no_step_of_the_attack() {
 #[test]
 fn the_operators_station_writes_what_the_remote_session_types() {
     let mut run = Run::new("oldsmar", 5, &[("operator reverts", "late")], &Cast::full());
-    let (truth, journal) = run.to_the_end();
+    let (truth, journal) = run.finish();
     let ids: Vec<_> = truth.iter().map(|step| step.step.as_str()).collect();
     assert_eq!(ids, ["look", "vendor-visit", "pump-check", "return", "dose"]);
     let written: Vec<_> = run.devices["PLC-1"]
@@ -116,7 +116,7 @@ fn a_blocked_session_writes_nothing() {
     let firewall = run.network.firewall();
     let rule = firewall.rules().into_iter().find(|rule| rule.rule.name == "vendor-remote-support").unwrap();
     assert!(firewall.remove(rule.id));
-    let (truth, _) = run.to_the_end();
+    let (truth, _) = run.finish();
     assert!(!truth.iter().any(|step| ["return", "dose"].contains(&step.step.as_str())), "{truth:?}");
     let writes = run.devices["PLC-1"].writes();
     assert!(!writes.iter().any(|w| w.wrote.as_ref().is_some_and(|(tag, _)| tag == "NAOH.SP")));
@@ -132,7 +132,7 @@ fn the_tanks_unit_is_exhausted_and_the_pumps_are_stopped() {
     run.kernel.run_until(exhaust + std::time::Duration::from_secs(90)).unwrap();
     assert_eq!(run.devices["PLC-3"].connected(), [PANEL_BOX; 5]);
     assert_eq!(run.stage.view().lost, ["PLC-3"]);
-    run.to_the_end();
+    run.finish();
     assert_eq!(run.devices["PLC-3"].connected(), [PANEL_BOX; 5], "to the end of the night");
     let steps = run.stage.truth();
     let ids: Vec<_> = steps.iter().map(|step| step.step.as_str()).collect();
@@ -153,7 +153,7 @@ fn the_tanks_unit_is_exhausted_and_the_pumps_are_stopped() {
 #[test]
 fn an_ordinary_day_has_work_enough_to_fool_an_alarmist() {
     let mut run = Run::new("ordinary-day", 1, &[], &Cast::full());
-    let (truth, journal) = run.to_the_end();
+    let (truth, journal) = run.finish();
     assert_eq!(truth.len(), 4, "{truth:?}");
     assert!(truth.iter().all(|step| step.verdict != Verdict::Attack));
     let restart = run.step("historian-restart");

@@ -41,7 +41,7 @@ const ODD: &str = "_ws.malformed || tcp.analysis.flags";
 #[test]
 fn the_first_shift_is_clean() {
     let mut run = Run::new("first-shift", 7, &[], &Cast::full());
-    run.to_the_end();
+    run.finish();
     let capture = run.captured();
     let Some(odd) = tshark(&capture, &["-Y", ODD]) else { return };
     assert!(odd.is_empty(), "{odd:#?}");
@@ -105,7 +105,7 @@ fn a_desktop_behind_the_jump_server_and_a_restart_are_clean() {
 fn a_night_at_the_tank_is_odd_only_where_the_attack_makes_it_so() {
     let mut run = Run::new("night-tank", 1, &[], &Cast::full());
     let exhaust = run.plan.event("exhaust").unwrap().at;
-    run.kernel.run_until(exhaust + Duration::from_secs(180)).unwrap();
+    run.kernel.run_until(exhaust + Duration::from_mins(3)).unwrap();
     let capture = run.captured();
     let Some(malformed) = tshark(&capture, &["-Y", "_ws.malformed"]) else { return };
     assert!(malformed.is_empty(), "{malformed:#?}");
