@@ -120,20 +120,21 @@ impl<S: LogSink> Sensor<S> {
     pub(crate) fn judge_what_did_not_happen(&mut self) {
         for lost in self.facts.lost_polls(self.now) {
             let subject = Subject::Poll { lost };
-            self.judge(self.now, None, lost.source, Some(lost.target), subject);
+            // Silence has no frame.
+            self.judge((self.now, 0), None, lost.source, Some(lost.target), subject);
         }
     }
 
     /// Ties that hold over time.
     pub(crate) fn judge_process(&mut self) {
-        let Self { facts, known, process, findings, log, summary, now, .. } = self;
+        let Self { facts, known, process, findings, log, now, .. } = self;
         let broken_ties = process.judge_ties(*now);
         for broken in broken_ties.into_iter().filter_map(|tie| process.broken(tie)) {
             let name = |tag: usize| known.tag(tag).map_or("", |tag| tag.name.get_ref().as_str());
             let Some((address, device)) = known.device_of_tag(broken.tags[0]) else { continue };
             let record = Record {
                 at: *now,
-                frame: summary.frames,
+                frame: 0,
                 conn: None,
                 source: known.host(address, true),
                 target: None,
@@ -146,36 +147,45 @@ impl<S: LogSink> Sensor<S> {
     }
 
     pub(crate) fn judge_arp(&mut self, at: u64, sender: IpAddr, target: IpAddr) {
-        self.judge(at, None, sender, None, Subject::Arp { target });
+        self.judge((at, self.summary.frames), None, sender, None, Subject::Arp { target });
     }
 
     pub(crate) fn judge_host(&mut self, at: u64, address: IpAddr, new: bool, mac_changed: bool) {
-        self.judge(at, None, address, None, Subject::Host { new, mac_changed });
+        self.judge((at, self.summary.frames), None, address, None, Subject::Host { new, mac_changed });
     }
 
-    pub(crate) fn judge_attempt(&mut self, at: u64, id: ConnId, outcome: Outcome, news: PairNews) {
+    pub(crate) fn judge_attempt(
+        &mut self,
+        at: u64,
+        frame: u64,
+        id: ConnId,
+        outcome: Outcome,
+        news: PairNews,
+    ) {
         let subject = Subject::Attempt { outcome, port: id.resp.1, news };
-        self.judge(at, Some(id), id.orig.0, Some(id.resp.0), subject);
+        self.judge((at, frame), Some(id), id.orig.0, Some(id.resp.0), subject);
     }
 
     pub(crate) fn judge_weird(&mut self, at: u64, id: Option<ConnId>, name: &'static str) {
         let Some(id) = id else { return };
-        self.judge(at, Some(id), id.orig.0, Some(id.resp.0), Subject::Weird { name });
+        let place = (at, self.summary.frames);
+        self.judge(place, Some(id), id.orig.0, Some(id.resp.0), Subject::Weird { name });
     }
 
+    /// Shows a record to the rules; `place` is its time and its frame, 0 for none.
     fn judge(
         &mut self,
-        at: u64,
+        place: (u64, u64),
         conn: Option<ConnId>,
         source: IpAddr,
         target: Option<IpAddr>,
         subject: Subject<'_>,
     ) {
-        let Self { facts, known, findings, log, summary, .. } = self;
+        let Self { facts, known, findings, log, .. } = self;
         let device = target.and_then(|target| known.device(target));
         let record = Record {
-            at,
-            frame: summary.frames,
+            at: place.0,
+            frame: place.1,
             conn,
             source: known.host(source, facts.knows_host(source)),
             target: target.map(|target| known.host(target, facts.knows_host(target))),

@@ -188,6 +188,7 @@ pub(crate) struct ConnRecord<'a> {
 pub(crate) struct Record<'a> {
     /// Nanoseconds since 1970.
     pub(crate) at: u64,
+    /// The frame that shows it, counted from 1; 0 where none does.
     pub(crate) frame: u64,
     pub(crate) conn: Option<ConnId>,
     pub(crate) source: HostView<'a>,

@@ -125,7 +125,7 @@ impl Findings {
             .flatten()
             .copied()
             .collect();
-        frames.push(record.frame);
+        frames.extend((record.frame > 0).then_some(record.frame));
         frames.sort_unstable();
         frames.dedup();
         let finding = Finding {

@@ -156,6 +156,8 @@ pub(crate) struct Conn {
     /// Outcome reported so far.
     pub(crate) outcome: Option<Outcome>,
     pub(crate) established_at: u64,
+    /// Counts as open in the baseline.
+    pub(crate) counted: bool,
     /// Names under which this connection was reported in `weird.log`.
     pub(crate) weirds: Vec<&'static str>,
     pub(crate) sniffed: u8,
@@ -389,6 +391,7 @@ pub(crate) fn new_conn(
         pair,
         outcome: None,
         established_at: 0,
+        counted: false,
         weirds: Vec::new(),
         sniffed: 0,
         generation: 0,

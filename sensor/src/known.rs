@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use site::{Device, Encoding, HostRole, RegisterEntry, Site, Table, TagKind};
+use site::{Device, Encoding, RegisterEntry, Site, Table, TagKind};
 
 /// A host as records show it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub(crate) struct HostView<'a> {
 #[derive(Debug)]
 struct KnownHost {
     name: String,
-    role: HostRole,
+    role: &'static str,
     zone: usize,
     device: Option<usize>,
 }
@@ -75,8 +75,17 @@ impl Known {
             let name = host.name.get_ref().clone();
             let zone = site.zones.iter().position(|zone| zone.name.get_ref() == host.zone.get_ref());
             let device = site.devices.iter().position(|device| *device.host.get_ref() == name);
-            let known_host = KnownHost { name, role: host.role, zone: zone.unwrap_or(usize::MAX), device };
+            let known_host =
+                KnownHost { name, role: host.role.as_str(), zone: zone.unwrap_or(usize::MAX), device };
             known.hosts.insert(IpAddr::V4(*host.address.get_ref()), known_host);
+        }
+        // The firewall has the first address of every network.
+        for (number, zone) in site.zones.iter().enumerate() {
+            for address in zone.networks.iter().filter_map(|network| network.nth(1)) {
+                let firewall =
+                    KnownHost { name: "firewall".to_owned(), role: "firewall", zone: number, device: None };
+                known.hosts.entry(IpAddr::V4(address)).or_insert(firewall);
+            }
         }
         for device in &site.devices {
             let mut map = DeviceMap::default();
@@ -109,7 +118,7 @@ impl Known {
             return HostView {
                 address,
                 name: Some(&host.name),
-                role: host.role.as_str(),
+                role: host.role,
                 zone: zone.map_or("", |zone| zone.name.get_ref()),
                 level: zone.map_or("", |zone| &zone.level),
                 known: true,
@@ -249,6 +258,8 @@ mod tests {
         let known = known();
         let hmi = known.host(IpAddr::from([192, 168, 1, 20]), false);
         assert_eq!((hmi.name, hmi.role, hmi.zone, hmi.known), (Some("hmi"), "hmi", "control", true));
+        let firewall = known.host(IpAddr::from([192, 168, 1, 1]), false);
+        assert_eq!((firewall.role, firewall.known), ("firewall", true));
         let rogue = known.host(IpAddr::from([192, 168, 1, 77]), true);
         assert_eq!((rogue.name, rogue.zone, rogue.known), (None, "control", false));
         assert_eq!(known.host(IpAddr::from([203, 0, 113, 40]), false).level, "outside");

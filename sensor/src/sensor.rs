@@ -19,6 +19,7 @@ use record::StartTime;
 use site::{MacAddress, Site};
 
 use crate::capture::LinkType;
+use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
 use crate::facts::Facts;
 use crate::findings::Findings;
@@ -340,8 +341,10 @@ impl<S: LogSink> Sensor<S> {
             && !from_orig
             && (segment.flags.rst() || segment.flags.fin())
             && at.saturating_sub(conn.established_at) <= DROPPED_WITHIN
-            && conn.sizes().1 == 0;
+            && conn.sizes().1 == 0
+            && conn.tcp.as_ref().is_some_and(|tcp| tcp.orig.state == EndState::Established);
         if step.closed {
+            self.uncount(slot);
             self.flows.hasten(slot);
         }
         if !segment.checksum_good {
@@ -375,14 +378,27 @@ impl<S: LogSink> Sensor<S> {
         conn.outcome = Some(outcome);
         if outcome == Outcome::Established {
             conn.established_at = at;
+            conn.counted = true;
         }
-        let (pair, id) = (conn.pair, conn.id);
+        let (pair, id, first_frame) = (conn.pair, conn.id, conn.first_frame);
         let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
         let news = match outcome {
             Outcome::Established => self.facts.accepted(pair, key),
             _ => self.facts.refused(pair, key),
         };
-        self.judge_attempt(at, id, outcome, news);
+        // Silence has no frame of its own: the SYN is what shows it.
+        let frame = if outcome == Outcome::Unanswered { first_frame } else { self.summary.frames };
+        self.judge_attempt(at, frame, id, outcome, news);
+    }
+
+    /// A connection that closed is no longer open for the baseline, though its row waits for stragglers.
+    fn uncount(&mut self, slot: usize) {
+        let Some(conn) = self.flows.get(slot) else { return };
+        if std::mem::take(&mut conn.counted) {
+            let key = (conn.id.orig.0, conn.id.resp.0, conn.proto, conn.id.resp.1);
+            let pair = conn.pair;
+            self.facts.closed(pair, key);
+        }
     }
 
     fn on_conn_over(&mut self, conn: Box<Conn>) {
@@ -392,7 +408,7 @@ impl<S: LogSink> Sensor<S> {
         let history = conn.tcp.as_ref().map_or(&conn.history, |tcp| &tcp.history);
         let missed = conn.tcp.as_ref().map_or(0, |tcp| tcp.orig.missed + tcp.resp.missed);
         let key = (conn.id.orig.0, conn.id.resp.0, conn.proto, conn.id.resp.1);
-        if matches!(conn.outcome, Some(Outcome::Established | Outcome::Dropped)) {
+        if conn.counted {
             self.facts.closed(conn.pair, key);
         }
         if let Some(service) = conn.service {

@@ -174,3 +174,16 @@ fn a_poll_that_stops_is_low_unless_a_controller_polled() {
     );
     assert!(seen.of("lost-poll").is_empty());
 }
+
+#[test]
+fn a_station_that_connects_again_and_again_holds_one_connection() {
+    let seen = story(|story, _| {
+        for n in 0..10 {
+            let at = 100 * SECOND + n * 100_000_000;
+            let talk = story.connect(at, EWS, PLC_1, 502);
+            story.close(at + 50_000_000, &talk);
+        }
+        story.arp(110 * SECOND, [192, 168, 1, 1], HMI);
+    });
+    assert_eq!(seen.alarms(), Vec::<String>::new(), "{:?}", seen.findings());
+}
