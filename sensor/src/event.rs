@@ -353,8 +353,6 @@ impl ModbusRecord<'_> {
 impl Event for Record<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         match path {
-            "_product" => text(PRODUCT),
-            "_log" => text(self.service()),
             "uid" => self.conn.as_ref().and_then(|conn| text(conn.uid.as_str())),
             "id.orig_h" => address(self.conn.map_or(self.source.address, |conn| conn.orig.0)),
             "id.orig_p" => int(self.conn?.orig.1),
