@@ -1,2 +1,54 @@
-//! The `fieldrange` command.
-fn main() {}
+//! The `fieldrange` command: composes a lab from plant, controllers, network and actors, runs it, and tells what happened.
+//!
+//! Reading order: [`cli`], [`wiring`], [`assembly`] (one lab), [`twin`], [`recording`] (a run with its record),
+//! [`truth`], [`story`], then the commands.
+
+mod action;
+mod assembly;
+mod cli;
+mod command;
+mod exit;
+mod journal;
+mod kernel_thread;
+mod order;
+mod process_table;
+mod progress;
+mod recording;
+mod remarkable;
+mod story;
+mod truth;
+mod twin;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        None => command::shift::shift(&cli.shift),
+        Some(Command::Run(args)) => command::run::run(args),
+        Some(Command::Simulate(args)) => command::simulate::simulate(args),
+        Some(Command::Plant(args)) => command::plant::plant(args),
+        Some(Command::Sense(args)) => command::sense::sense(args),
+        Some(Command::Score(args)) => command::score::score(args),
+        Some(Command::Quiz(args)) => command::quiz::quiz(args),
+        Some(Command::Blame(args)) => command::blame::blame(args),
+        Some(Command::Pack(args)) => command::pack::pack(args),
+        Some(Command::Verify(args)) => command::verify::verify(args),
+        Some(Command::Replay(args)) => command::replay::replay(args),
+        Some(Command::List(args)) => command::list::list(args),
+        Some(Command::Check(args)) => command::check::check(args),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            eprintln!("fieldrange: {error:#}");
+            Exit::Unusable.into()
+        }
+    }
+}

@@ -21,10 +21,10 @@ use crate::uplink::{ClientEnd, Credit, ToClient};
 /// How often a listening thread looks whether it is to end, and for clients.
 const BEAT: Duration = Duration::from_millis(5);
 
-/// One forward: a port on 127.0.0.1 and the virtual address behind it.
+/// One forward: a real port and the virtual address behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward {
-    /// Port on 127.0.0.1; 0 lets the system choose.
+    /// Real port; 0 lets the system choose.
     pub port: u16,
     /// Where it leads.
     pub to: SocketAddrV4,
@@ -55,14 +55,15 @@ pub struct Forwards {
 }
 
 impl Forwards {
-    /// Opens forwards into a kernel that runs live or is about to.
+    /// Opens forwards into a kernel that runs live or is about to. `listen` is the real address they listen on: loopback,
+    /// unless somebody asked for another.
     ///
     /// Errors: the port is taken, or this thread is confined (`PermissionDenied`).
-    pub fn open(control: &LiveControl, forwards: &[Forward]) -> io::Result<Self> {
+    pub fn open(control: &LiveControl, listen: Ipv4Addr, forwards: &[Forward]) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let mut open = Vec::new();
         for forward in forwards {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, forward.port))?;
+            let listener = TcpListener::bind((listen, forward.port))?;
             listener.set_nonblocking(true)?;
             let address = listener.local_addr()?;
             open.push((address, forward.to));

@@ -97,7 +97,7 @@ fn a_real_client_talks_through_a_forward_and_the_run_replays() {
     let live = run_live(20.0, 600, |control| {
         let forward: Forward = "0=192.168.1.101:502".parse().unwrap();
         let closed: Forward = "0=192.168.1.101:81".parse().unwrap();
-        let forwards = Forwards::open(control, &[forward, closed]).unwrap();
+        let forwards = Forwards::open(control, std::net::Ipv4Addr::LOCALHOST, &[forward, closed]).unwrap();
         let address = forwards.addresses()[0].0;
         let mut first = TcpStream::connect(address).unwrap();
         echo(&mut first, b"hello");

@@ -1,0 +1,336 @@
+//! The command line: what can be asked, with an example in every help text.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// An industrial control system lab in one program.
+///
+/// Without a command it plays `first-shift`: five minutes at a water works, and one question. Was this an
+/// attack, a fault, or authorised work?
+#[derive(Debug, Parser)]
+#[command(
+    name = "fieldrange",
+    version,
+    after_help = "Example:\n  fieldrange                                   play the first shift\n  fieldrange simulate oldsmar --seed 7 --out runs/oldsmar-7\n\nExit codes: 0 done, 1 done and something was found wrong, 2 the input was not usable."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) shift: ShiftArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ShiftArgs {
+    /// Seed of the shift; another seed is another day.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Draw the cause from the seed: attack, fault or authorised work.
+    #[arg(long)]
+    pub(crate) blind: bool,
+    /// Virtual seconds per second of your time while you watch.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) speed: u32,
+    /// Never ask, even on a terminal: a bot answers.
+    #[arg(long)]
+    pub(crate) bot: bool,
+    /// Keep the record of the run in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario live, paced by the clock on the wall, with port forwards for real clients.
+    #[command(
+        after_help = "Example:\n  fieldrange run --live --forward 5020=192.168.1.101:502\n  mbpoll -m tcp -p 5020 -a 1 -t 4 -r 41 127.0.0.1\n\nForwards listen on 127.0.0.1 only, unless --listen names another address. Commands on standard input:\n  pause, resume, speed N, write TAG VALUE, values, stop"
+    )]
+    Run(RunArgs),
+    /// Run a scenario as fast as the machine can and keep its record.
+    #[command(after_help = "Example:\n  fieldrange simulate oldsmar --seed 7 --out runs/oldsmar-7 --spoil")]
+    Simulate(SimulateArgs),
+    /// Run a plant's physics alone; the plant file's reference control stands in for the controllers.
+    #[command(
+        after_help = "Example:\n  fieldrange plant water --hours 48 --set NAOH.SP=200@3600 --csv water.csv"
+    )]
+    Plant(PlantArgs),
+    /// Read a capture with the passive sensor and write its logs.
+    #[command(
+        after_help = "Example:\n  fieldrange sense -r runs/oldsmar-7/span.pcapng --log-dir logs --site waterworks"
+    )]
+    Sense(sensor::cli::SenseArgs),
+    /// Score calls against the ground truth of a run.
+    #[command(
+        after_help = "Example:\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl\n\nA call is one JSON object per line:\n  {\"id\":1,\"t\":19900,\"interval\":[19800,19890],\"entities\":[\"host:hmi\",\"device:PLC-1\",\"point:NAOH.SP\"],\"verdict\":\"attack\",\"technique\":\"T0836\",\"confidence\":\"high\"}"
+    )]
+    Score(ScoreArgs),
+    /// Answer the questions on a run; answers are computed from its record.
+    #[command(
+        after_help = "Example:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json"
+    )]
+    Quiz(QuizArgs),
+    /// Say for each hostile step what the plant would have suffered without it.
+    #[command(after_help = "Example:\n  fieldrange blame runs/oldsmar-7")]
+    Blame(BlameArgs),
+    /// Copy a run without truth, seed, findings and scores, for a trainee.
+    #[command(after_help = "Example:\n  fieldrange pack runs/oldsmar-7 --trainee --out exam/oldsmar")]
+    Pack(PackArgs),
+    /// Check every hash and the journal's chain of a run.
+    #[command(after_help = "Example:\n  fieldrange verify runs/oldsmar-7")]
+    Verify(VerifyArgs),
+    /// Run a record again from its seed and what came from outside, and compare every file.
+    #[command(after_help = "Example:\n  fieldrange replay runs/live-1")]
+    Replay(ReplayArgs),
+    /// List what comes with the program.
+    #[command(after_help = "Example:\n  fieldrange list scenarios --json")]
+    List(ListArgs),
+    /// Check scenarios, plants, sites, rules and questions, and the bands of the scoring bots.
+    #[command(after_help = "Example:\n  fieldrange check --seeds 16")]
+    Check(CheckArgs),
+}
+
+/// `NAME=VALUE` for a scenario's variable.
+fn setting(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+/// Which run to make.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WhichRun {
+    /// Seed: the same seed gives the same record, bit for bit.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Draw the cause from the seed: attack, fault or authorised work.
+    #[arg(long)]
+    pub(crate) blind: bool,
+    /// Fix one of the scenario's variables.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = setting)]
+    pub(crate) settings: Vec<(String, String)>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// Scenario; see `fieldrange list scenarios`.
+    #[arg(default_value = "ordinary-day")]
+    pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) which: WhichRun,
+    /// Pace the run by the clock on the wall.
+    #[arg(long, required = true)]
+    pub(crate) live: bool,
+    /// Virtual seconds per second.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) speed: u32,
+    /// Let real clients reach a virtual host: PORT=ADDRESS:PORT. May be given several times.
+    #[arg(long = "forward", value_name = "PORT=ADDR:PORT")]
+    pub(crate) forwards: Vec<Forward>,
+    /// Address on which forwards listen. Anything but loopback lets others in.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) listen: std::net::Ipv4Addr,
+    /// Stop after this many virtual minutes instead of the scenario's end.
+    #[arg(long)]
+    pub(crate) minutes: Option<f64>,
+    /// Keep the record in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// One port forward.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Forward {
+    pub(crate) port: u16,
+    pub(crate) to: std::net::SocketAddrV4,
+}
+
+impl std::str::FromStr for Forward {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "write PORT=ADDRESS:PORT, as in 5020=192.168.1.101:502".to_owned();
+        let (port, to) = text.split_once('=').ok_or_else(wrong)?;
+        Ok(Self { port: port.parse().map_err(|_| wrong())?, to: to.parse().map_err(|_| wrong())? })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    /// Scenario; see `fieldrange list scenarios`.
+    pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) which: WhichRun,
+    /// Directory for the record; must be empty or new.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Tell the story: what happened, when, and what it did.
+    #[arg(long)]
+    pub(crate) spoil: bool,
+    /// Act as the operator: COMMAND@SECONDS, as in `write NAOH.SP 100@120`. May be given several times.
+    #[arg(long = "act", value_name = "COMMAND@SECONDS", value_parser = act)]
+    pub(crate) acts: Vec<(f64, String)>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn act(text: &str) -> Result<(f64, String), String> {
+    let wrong = || "write COMMAND@SECONDS, as in 'write NAOH.SP 100@120'".to_owned();
+    let (command, at) = text.rsplit_once('@').ok_or_else(wrong)?;
+    let at: f64 = at.parse().map_err(|_| wrong())?;
+    if at.is_finite() && at >= 0.0 { Ok((at, command.to_owned())) } else { Err(wrong()) }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlantArgs {
+    /// Plant; see `fieldrange list plants`. A path that ends in .toml is read as a plant file.
+    pub(crate) name: String,
+    /// Length of the run.
+    #[arg(long, default_value_t = 24.0)]
+    pub(crate) hours: f64,
+    /// Set a setpoint or actuator at a time in seconds: TAG=VALUE@TIME. May be given several times.
+    #[arg(long = "set", value_name = "TAG=VALUE@TIME", value_parser = set)]
+    pub(crate) sets: Vec<(f64, String, f64)>,
+    /// Seed of the instruments' noise.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write every tag to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Seconds between rows of the file.
+    #[arg(long, default_value_t = 60)]
+    pub(crate) every: u64,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn set(text: &str) -> Result<(f64, String, f64), String> {
+    let wrong = || "write TAG=VALUE@TIME, as in NAOH.SP=200@3600".to_owned();
+    let (tag, rest) = text.split_once('=').ok_or_else(wrong)?;
+    let (value, at) = rest.split_once('@').ok_or_else(wrong)?;
+    let (value, at): (f64, f64) = (value.parse().map_err(|_| wrong())?, at.parse().map_err(|_| wrong())?);
+    if value.is_finite() && at.is_finite() && at >= 0.0 {
+        Ok((at, tag.to_owned(), value))
+    } else {
+        Err(wrong())
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Form {
+    /// Calls were handed in while the run went on: early calls earn more.
+    Live,
+    /// The record was studied later: intervals must overlap what happened.
+    Offline,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Calls, one JSON object per line.
+    #[arg(long)]
+    pub(crate) calls: PathBuf,
+    /// How the calls came about.
+    #[arg(long, value_enum, default_value = "live")]
+    pub(crate) form: Form,
+    /// Keep calls and score in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the score as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct QuizArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Read the answers from a file, one per line, instead of asking.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) answers: Option<PathBuf>,
+    /// Show each answer with its reason, and ask nothing.
+    #[arg(long, conflicts_with = "answers")]
+    pub(crate) solve: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BlameArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PackArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Leave out truth, seed, findings and scores.
+    #[arg(long, required = true)]
+    pub(crate) trainee: bool,
+    /// Directory for the copy; must be empty or new. Default: the run's directory with `-trainee` added.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayArgs {
+    /// Directory of the run.
+    pub(crate) run: PathBuf,
+    /// Keep the new record in this directory instead of throwing it away.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Listed {
+    /// Scenarios.
+    Scenarios,
+    /// Plants.
+    Plants,
+    /// Detection rules.
+    Rules,
+    /// Sites.
+    Sites,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// What to list.
+    #[arg(value_enum)]
+    pub(crate) what: Listed,
+    /// Print as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Seeds per scenario for the bots.
+    #[arg(long, default_value_t = 2)]
+    pub(crate) seeds: u64,
+    /// Check these files instead of what comes with the program: scenario.toml, plant, site or rule files.
+    pub(crate) files: Vec<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,185 @@
+//! `fieldrange check`: does everything that comes with the program hold together, and are its scenarios fair?
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use quizzes::{BotInput, QuestionSet, RecordView, bands, false_call_weight, play_all};
+use record::{Finding, Level, Role, TruthStep, Verdict, VirtualTime};
+use scenarios::Scenario;
+use serde::Serialize;
+
+use crate::cli::{CheckArgs, WhichRun};
+use crate::exit::Exit;
+use crate::kernel_thread::on_kernel_thread;
+use crate::order::order;
+use crate::progress::Progress;
+use crate::recording::{Audience, Drive, record_run};
+
+/// Seeds of a scenario without an attack that are run at most: each is a whole day.
+const QUIET_SEEDS_MAX: u64 = 5;
+
+#[derive(Debug, Default, Serialize)]
+struct Row {
+    scenario: String,
+    seed: u64,
+    /// D of each bot, in the order of the bots; empty for scenarios without an attack.
+    bots: Vec<(String, Option<f64>)>,
+    /// Seconds from the first hostile act to the first finding of medium or above.
+    first_finding_s: Option<f64>,
+    findings_above_low: usize,
+    problems: Vec<String>,
+}
+
+pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
+    if !args.files.is_empty() {
+        return check_files(&args.files);
+    }
+    if args.seeds == 0 {
+        bail!("--seeds must be at least 1\n  fix: leave it out for two seeds per scenario");
+    }
+    check_bundled()?;
+    let mut rows = Vec::new();
+    for name in Scenario::names() {
+        let quiet = !Scenario::named(name)?.has_attack();
+        let seeds = if quiet { args.seeds.min(QUIET_SEEDS_MAX) } else { args.seeds };
+        for seed in 1..=seeds {
+            let row = check_run(name, seed).with_context(|| format!("{name}, seed {seed}"))?;
+            if !args.json {
+                print_row(&row);
+            }
+            rows.push(row);
+        }
+    }
+    let problems = rows.iter().map(|row| row.problems.len()).sum::<usize>();
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+    } else {
+        println!("{} runs, {problems} problems", rows.len());
+    }
+    Ok(if problems == 0 { Exit::Done } else { Exit::FoundWrong })
+}
+
+/// Reads everything that comes with the program.
+fn check_bundled() -> Result<()> {
+    for name in site::Site::names() {
+        site::Site::named(name)?;
+    }
+    for name in sim::Plant::names() {
+        sim::Plant::named(name, 1)?;
+    }
+    for name in QuestionSet::names() {
+        QuestionSet::named(name)?;
+    }
+    sensor::rules::RuleSet::embedded()?;
+    Ok(())
+}
+
+/// Reads files of a person's own; what each is, its keys tell.
+fn check_files(files: &[std::path::PathBuf]) -> Result<Exit> {
+    for path in files {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| file.clone())?;
+        let what = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("yml" | "yaml") => {
+                sensor::rules::RuleSet::load([(file.clone(), text)])?;
+                "rule"
+            }
+            Some("jsonl") => bail!("{file}: calls are checked by `fieldrange score`"),
+            _ if path.file_name().is_some_and(|name| name == "scenario.toml") => {
+                Scenario::from_path(path.parent().unwrap_or_else(|| Path::new(".")))?;
+                "scenario"
+            }
+            _ if text.lines().any(|line| line.trim() == "[[instrument]]") => {
+                sim::Plant::load(&file, &text, 1)?;
+                "plant"
+            }
+            _ if text.lines().any(|line| line.trim() == "[[question]]") => {
+                QuestionSet::parse(&file, &text)?;
+                "questions"
+            }
+            _ => {
+                site::Site::parse(&file, &text)?;
+                "site"
+            }
+        };
+        println!("{file}: {what}: makes sense");
+    }
+    Ok(Exit::Done)
+}
+
+fn check_run(name: &str, seed: u64) -> Result<Row> {
+    let scratch = tempfile::tempdir().context("no room for a scratch directory")?;
+    let out = scratch.path().join("run");
+    let ordered = order(name, &WhichRun { seed, blind: false, settings: Vec::new() })?;
+    let drive = Drive::Fast { acts: Vec::new() };
+    let outcome = on_kernel_thread(|| {
+        record_run(&ordered.order, drive, &out, &Progress::hidden(), Audience::default())
+    })?;
+    let view = RecordView::open(&out)?;
+    let mut row = Row { scenario: name.to_owned(), seed, ..Row::default() };
+    if let Some(reason) = outcome.manifest.ended_early {
+        row.problems.push(format!("ended early: {reason}"));
+    }
+    judge_findings(&mut row, view.findings()?, &outcome.truth);
+    if ordered.scenario.has_attack() {
+        let results = play_all(&BotInput::of(&view, Role::Analyst)?, Some(false_call_weight(&outcome.truth)));
+        row.problems.extend(bands(&results).iter().map(ToString::to_string));
+        row.bots = results.iter().map(|result| (result.bot.to_owned(), result.score.detect)).collect();
+    }
+    Ok(row)
+}
+
+fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
+    let matters = || findings.iter().filter(|finding| finding.level >= Level::Medium);
+    row.findings_above_low = matters().count();
+    let hostile = || truth.iter().filter(|step| step.verdict == Verdict::Attack);
+    let Some(first) = hostile().map(|step| step.start).min() else {
+        if let Some(finding) = matters().next() {
+            row.problems
+                .push(format!("false alarm at {}: {} ({})", finding.t, finding.message, finding.rule));
+        }
+        return;
+    };
+    let found = matters().map(|finding| finding.t).filter(|t| *t >= first).min();
+    row.first_finding_s = found.map(|t| t.since(first).as_secs_f64());
+    if let Some(finding) = matters().find(|finding| finding.t < first) {
+        row.problems.push(format!("false alarm at {}: {} ({})", finding.t, finding.message, finding.rule));
+    }
+    let deadline = first_scan_or_write_over(hostile());
+    match (found, deadline) {
+        (Some(found), Some(deadline)) if found > deadline => {
+            row.problems.push(format!("first finding of medium or above at {found}, after the first hostile scan or write ended at {deadline}"));
+        }
+        (None, _) => row.problems.push("no finding of medium or above".to_owned()),
+        _ => {}
+    }
+}
+
+/// When the first step that scans or writes is over.
+fn first_scan_or_write_over<'a>(steps: impl Iterator<Item = &'a TruthStep>) -> Option<VirtualTime> {
+    const SCANS_AND_WRITES: [&str; 8] =
+        ["T0846", "T0888", "T0861", "T0836", "T0855", "T0831", "T0814", "T0806"];
+    steps
+        .filter(|step| step.techniques.iter().any(|technique| SCANS_AND_WRITES.contains(&technique.as_str())))
+        .min_by_key(|step| step.start)
+        .map(|step| step.end + std::time::Duration::from_secs(1))
+}
+
+fn print_row(row: &Row) {
+    let bots: Vec<String> = row
+        .bots
+        .iter()
+        .map(|(bot, detect)| detect.map_or_else(|| format!("{bot} -"), |detect| format!("{bot} {detect:.1}")))
+        .collect();
+    let first = row.first_finding_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
+    println!(
+        "{}\tseed {}\tabove low {}\tfirst finding {first}\t{}",
+        row.scenario,
+        row.seed,
+        row.findings_above_low,
+        bots.join("  ")
+    );
+    for problem in &row.problems {
+        println!("\tPROBLEM {problem}");
+    }
+}

@@ -1,0 +1,75 @@
+//! `fieldrange list`: what comes with the program.
+
+use anyhow::Result;
+use scenarios::Scenario;
+use serde_json::{Value, json};
+use site::Site;
+
+use crate::cli::{ListArgs, Listed};
+use crate::exit::Exit;
+
+pub(crate) fn list(args: &ListArgs) -> Result<Exit> {
+    let rows = match args.what {
+        Listed::Scenarios => scenarios()?,
+        Listed::Plants => plants()?,
+        Listed::Sites => sites()?,
+        Listed::Rules => rules()?,
+    };
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(Exit::Done);
+    }
+    for row in &rows {
+        let cells: Vec<String> =
+            row.as_object().into_iter().flatten().map(|(_, value)| cell(value)).collect();
+        println!("{}", cells.join("\t"));
+    }
+    Ok(Exit::Done)
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(cell).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
+}
+
+fn scenarios() -> Result<Vec<Value>> {
+    Scenario::names()
+        .map(|name| {
+            let scenario = Scenario::named(name)?;
+            let plan = scenario.plan(1, &std::collections::BTreeMap::new(), false)?;
+            Ok(json!({ "name": name, "title": scenario.texts().title, "plant": plan.plant, "start": plan.start,
+                "hours": plan.end.as_secs_f64() / 3600.0 }))
+        })
+        .collect()
+}
+
+fn plants() -> Result<Vec<Value>> {
+    sim::Plant::names()
+        .into_iter()
+        .map(|name| {
+            let plant = sim::Plant::named(name, 1)?;
+            Ok(json!({ "name": name, "title": plant.title(), "instruments": plant.instruments().len(),
+                "actuators": plant.actuators().len() }))
+        })
+        .collect()
+}
+
+fn sites() -> Result<Vec<Value>> {
+    Site::names()
+        .map(|name| {
+            let site = Site::named(name)?;
+            Ok(json!({ "name": name, "title": site.title, "hosts": site.hosts.len(), "tags": site.tags.len() }))
+        })
+        .collect()
+}
+
+fn rules() -> Result<Vec<Value>> {
+    Ok(sensor::rules::RuleSet::embedded()?
+        .cards()
+        .into_iter()
+        .map(|rule| json!({ "name": rule.name, "level": rule.level, "techniques": rule.techniques, "title": rule.title, "misses": rule.misses }))
+        .collect())
+}

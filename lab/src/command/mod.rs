@@ -1,0 +1,15 @@
+//! One file per command.
+
+pub(crate) mod blame;
+pub(crate) mod check;
+pub(crate) mod list;
+pub(crate) mod pack;
+pub(crate) mod plant;
+pub(crate) mod quiz;
+pub(crate) mod replay;
+pub(crate) mod run;
+pub(crate) mod score;
+pub(crate) mod sense;
+pub(crate) mod shift;
+pub(crate) mod simulate;
+pub(crate) mod verify;

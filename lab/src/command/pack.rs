@@ -1,0 +1,48 @@
+//! `fieldrange pack --trainee`: a copy of a record without the answers.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use record::{RunReader, RunWriter};
+
+use crate::cli::PackArgs;
+use crate::exit::Exit;
+
+/// What a trainee must not see: what really happened, and what others concluded.
+const LEFT_OUT: [&str; 2] = ["truth.jsonl", "findings.jsonl"];
+
+pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
+    let reader = RunReader::open(&args.run)?;
+    let problems = reader.verify();
+    if let Some(problem) = problems.first() {
+        bail!(
+            "{problem}\n  fix: pack a record that is as it was sealed; `fieldrange verify` names every difference"
+        );
+    }
+    let out = args.out.clone().unwrap_or_else(|| {
+        let mut name = args.run.file_name().unwrap_or_default().to_owned();
+        name.push("-trainee");
+        args.run.with_file_name(name)
+    });
+    let site = site::Site::named(&reader.manifest().site)?;
+    let mut manifest = reader.manifest().clone();
+    manifest.seed = None;
+    manifest.settings.clear();
+    manifest.files.clear();
+    // A host that the site's documentation does not know is for the trainee to find.
+    manifest
+        .topology
+        .retain(|address, _| address.parse().is_ok_and(|address| site.host_at(address).is_some()));
+    let mut writer = RunWriter::create(&out)?;
+    let mut count = 0;
+    for name in reader.manifest().files.keys().filter(|name| !LEFT_OUT.contains(&name.as_str())) {
+        let path: PathBuf = reader.path(name);
+        let mut from = fs::File::open(&path).with_context(|| path.display().to_string())?;
+        std::io::copy(&mut from, &mut writer.file(name)?).with_context(|| path.display().to_string())?;
+        count += 1;
+    }
+    writer.seal(manifest)?;
+    println!("{}: {count} files for a trainee, without truth, seed, findings and scores", out.display());
+    Ok(Exit::Done)
+}

@@ -1,0 +1,320 @@
+//! A run with its record: capture, logs, process values, journal, truth, all hashed as they are written.
+//!
+//! # Theory of operation
+//! The lab is assembled with watchers that write, driven (fast, live, or as a replay), and sealed. Ground truth is
+//! completed from twins: the time at which the run in which nobody acts crosses a limit, and what happened here
+//! that did not happen in the run without the attack.
+//!
+//! # What can go wrong
+//! The disk fills: the first write that failed is kept, the run goes on, and the error is told at the end; nothing
+//! is sealed then. A task of the lab panics: the record is sealed with the reason in `ended_early`.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use net::{KernelError, LiveControl, MirrorConsumer, Pace, PcapngWriter};
+use record::run::HashedFile;
+use record::{EventSource, OutsideInput, RecordError, RunManifest, RunWriter, TruthStep, VirtualTime};
+use scenarios::{Cast, Plan};
+use sensor::log::{Log, WriterSink};
+use sensor::rules::RuleSet;
+use sensor::sensor::{Sensor, SensorConfig, Summary};
+use site::Site;
+
+use crate::assembly::{Assembly, Controllers, LabError, StepWatcher, Watchers};
+use crate::journal::Journal;
+use crate::process_table::{ProcessColumns, ProcessTable};
+use crate::progress::Progress;
+use crate::truth::complete;
+use crate::twin::{Fate, run_twin, trend_watcher};
+
+/// Version in the manifest.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a run is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    pub(crate) plan: Plan,
+    pub(crate) site: Arc<Site>,
+    pub(crate) settings: BTreeMap<String, String>,
+    pub(crate) blind: bool,
+}
+
+/// How time passes and what comes from outside.
+pub(crate) enum Drive {
+    /// As fast as the machine can, with a person's actions at given times, in order.
+    Fast { acts: Vec<(VirtualTime, String)> },
+    /// Paced by the wall clock. The control is sent out before the run begins.
+    Live { pace: Pace, control: Sender<LiveControl>, end: VirtualTime },
+    /// As it was recorded.
+    Replay { inputs: Vec<OutsideInput>, end: VirtualTime },
+}
+
+/// What a recorded run came to.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) manifest: RunManifest,
+    pub(crate) truth: Vec<TruthStep>,
+    pub(crate) actual: Fate,
+    pub(crate) clean: Fate,
+    pub(crate) none: Fate,
+    pub(crate) summary: Summary,
+    pub(crate) frames: u64,
+}
+
+/// Why a run left no sealed record.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Lab(#[from] LabError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("the record could not be written: {0}")]
+    Write(#[from] io::Error),
+}
+
+/// Who looks on besides the record.
+#[derive(Default)]
+pub(crate) struct Audience {
+    pub(crate) each_step: Option<StepWatcher>,
+    pub(crate) each_frame: Option<MirrorConsumer>,
+}
+
+/// First write that failed, over all writers of a run.
+#[derive(Clone, Default)]
+struct Failure(Rc<RefCell<Option<io::Error>>>);
+
+impl Failure {
+    fn keep(&self, outcome: io::Result<()>) {
+        if let Err(error) = outcome {
+            self.0.borrow_mut().get_or_insert(error);
+        }
+    }
+
+    fn told(&self) -> io::Result<()> {
+        self.0.borrow_mut().take().map_or(Ok(()), Err)
+    }
+}
+
+/// Runs an order and seals its record in `out`. To be called on a thread of its own: the kernel confines it.
+pub(crate) fn record_run(
+    order: &Order,
+    drive: Drive,
+    out: &Path,
+    progress: &Progress,
+    audience: Audience,
+) -> Result<Outcome, RunError> {
+    let Order { plan, site, .. } = order;
+    let mut writer = RunWriter::create(out)?;
+    let failure = Failure::default();
+    let journal = Journal::new(Box::new(writer.file("events.jsonl")?));
+    let mut watchers = Watchers { journal: Some(journal.clone()), each_step: Vec::new() };
+    let shown = progress.clone();
+    watchers.each_step.push(Box::new(move |now, _, _| shown.at(now)));
+    watchers.each_step.push(process_watcher(writer.file("process.csv")?, Arc::clone(site), failure.clone()));
+    let (trend, watch_trend) = trend_watcher();
+    watchers.each_step.push(watch_trend);
+    watchers.each_step.extend(audience.each_step);
+    let mut assembly = Assembly::new(plan, &Cast::full(), site, watchers)?;
+
+    if let Some(each_frame) = audience.each_frame {
+        assembly.network.mirror(assembly.network.mirror_zone(), each_frame);
+    }
+    let capture = install_capture(&assembly, plan, writer.file("span.pcapng")?, &failure)?;
+    let sensor = install_sensor(&assembly, order, &mut writer)?;
+    install_outside(&mut assembly, writer.file("outside.jsonl")?, &failure, &journal);
+
+    let has_actions = !matches!(&drive, Drive::Fast { acts } if acts.is_empty());
+    let (end, ended_early) = drive_to_end(&mut assembly, drive, plan.end)?;
+
+    let actual = Fate { harm: assembly.harm(), events: assembly.plant_events(), trend: trend.take() };
+    let mut truth = assembly.stage.truth();
+    truth.retain(|step| step.start <= end);
+    for step in &mut truth {
+        step.end = step.end.min(end);
+    }
+    let topology = assembly.network.topology();
+    let frames = capture.borrow().frames();
+    failure.keep(capture.borrow_mut().flush());
+    drop(assembly);
+    journal.finish()?;
+    let summary = sensor.borrow_mut().finish()?;
+    failure.told()?;
+
+    let (none, clean) = twins(order, has_actions, end, &actual, progress)?;
+    complete(&mut truth, plan, &actual, &none, &clean);
+    writer.json_lines("truth.jsonl", &truth)?;
+    let manifest = RunManifest {
+        marking: "EXERCISE".to_owned(),
+        scenario: plan.scenario.clone(),
+        seed: Some(plan.seed),
+        settings: settings_of(order),
+        version: VERSION.to_owned(),
+        start: plan.start,
+        duration: end,
+        site: plan.site.clone(),
+        topology: topology.into_iter().map(|(address, name)| (address.to_string(), name)).collect(),
+        ended_early: ended_early.map(|error| error.to_string()),
+        files: BTreeMap::new(),
+    };
+    let manifest = writer.seal(manifest)?;
+    Ok(Outcome { manifest, truth, actual, clean, none, summary, frames })
+}
+
+/// Name under which a manifest keeps that the cause was drawn.
+pub(crate) const BLIND: &str = "blind";
+
+fn settings_of(order: &Order) -> BTreeMap<String, String> {
+    let mut settings = order.settings.clone();
+    if order.blind {
+        settings.insert(BLIND.to_owned(), "yes".to_owned());
+    }
+    settings
+}
+
+fn drive_to_end(
+    assembly: &mut Assembly,
+    drive: Drive,
+    plan_end: VirtualTime,
+) -> Result<(VirtualTime, Option<KernelError>), LabError> {
+    let kernel = &mut assembly.kernel;
+    let (end, result) = match drive {
+        Drive::Fast { acts } => {
+            let mut result = Ok(());
+            for (at, command) in &acts {
+                if result.is_ok() && *at < plan_end {
+                    result = kernel.run_until_action(*at, "command line", command);
+                }
+            }
+            (plan_end, result.and_then(|()| kernel.run_until(plan_end)))
+        }
+        Drive::Live { pace, control, end } => {
+            // Nobody listens where the other side gave up before the run began; then it runs to its end.
+            let _ = control.send(kernel.live_control());
+            let result = kernel.run_live(pace, end).map(|_| ());
+            (kernel.now().min(end), result)
+        }
+        Drive::Replay { inputs, end } => (end, kernel.run_replay(&inputs, end)),
+    };
+    match result {
+        Ok(()) => Ok((end, None)),
+        Err(error @ (KernelError::TaskPanicked { .. } | KernelError::Stuck { .. })) => {
+            Ok((kernel.now(), Some(error)))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn twins(
+    order: &Order,
+    has_actions: bool,
+    end: VirtualTime,
+    actual: &Fate,
+    progress: &Progress,
+) -> Result<(Fate, Fate), LabError> {
+    let plan = Plan { end, ..order.plan.clone() };
+    let none =
+        if has_actions { run_twin(&plan, &Cast::full(), &order.site, progress)? } else { actual.clone() };
+    let clean = if plan.steps().next().is_some() {
+        run_twin(&plan, &Cast::clean(), &order.site, progress)?
+    } else {
+        none.clone()
+    };
+    Ok((none, clean))
+}
+
+fn process_watcher(out: HashedFile, site: Arc<Site>, failure: Failure) -> StepWatcher {
+    let mut state: Option<(ProcessColumns, ProcessTable<HashedFile>)> = None;
+    Box::new(move |now, plant, controllers: &Controllers| {
+        if state.is_none() {
+            let columns = ProcessColumns::new(&site, plant, controllers);
+            match ProcessTable::new(out.clone(), &columns) {
+                Ok(table) => state = Some((columns, table)),
+                Err(error) => failure.keep(Err(error)),
+            }
+        }
+        if let Some((columns, table)) = &mut state {
+            failure.keep(table.row(now, columns, plant));
+        }
+    })
+}
+
+type Capture = Rc<RefCell<PcapngWriter<HashedFile>>>;
+
+fn install_capture(
+    assembly: &Assembly,
+    plan: &Plan,
+    out: HashedFile,
+    failure: &Failure,
+) -> io::Result<Capture> {
+    let capture = Rc::new(RefCell::new(PcapngWriter::new(out, "EXERCISE mirror port")?));
+    let (writer, start, failure) = (capture.clone(), plan.start, failure.clone());
+    assembly.network.mirror(
+        assembly.network.mirror_zone(),
+        Box::new(move |t, _, octets| failure.keep(writer.borrow_mut().write(start.unix_nanos(t), octets))),
+    );
+    Ok(capture)
+}
+
+type OpenLog = Box<dyn FnMut(Log) -> io::Result<HashedFile>>;
+type SharedSensor = Rc<RefCell<Sensor<WriterSink<HashedFile, OpenLog>>>>;
+
+fn install_sensor(
+    assembly: &Assembly,
+    order: &Order,
+    writer: &mut RunWriter,
+) -> Result<SharedSensor, RunError> {
+    // Every log of the record exists, with or without rows, so that readers need not guess.
+    let mut files: BTreeMap<&'static str, HashedFile> = BTreeMap::new();
+    for log in Log::ALL {
+        let path = log_path(log);
+        files.insert(log.file_name(), writer.file(&path)?);
+    }
+    let open: OpenLog = Box::new(move |log: Log| Ok(files[log.file_name()].clone()));
+    let config = SensorConfig {
+        site: Some(Arc::clone(&order.site)),
+        origin: Some(order.plan.start),
+        ..SensorConfig::default()
+    };
+    let sensor = Rc::new(RefCell::new(Sensor::new(
+        config,
+        RuleSet::embedded().map_err(LabError::from)?,
+        WriterSink::new(open),
+    )));
+    let (shared, start) = (sensor.clone(), order.plan.start);
+    assembly.network.mirror(
+        assembly.network.mirror_zone(),
+        Box::new(move |t, _, octets| shared.borrow_mut().on_frame(start.unix_nanos(t), octets)),
+    );
+    Ok(sensor)
+}
+
+/// Where a log lies in the record.
+pub(crate) fn log_path(log: Log) -> String {
+    match log {
+        Log::Findings => log.file_name().to_owned(),
+        _ => format!("logs/{}", log.file_name()),
+    }
+}
+
+fn install_outside(assembly: &mut Assembly, mut out: HashedFile, failure: &Failure, journal: &Journal) {
+    let failure = failure.clone();
+    assembly.kernel.on_outside_input(Box::new(move |input| {
+        let line = serde_json::to_string(input).map_err(io::Error::from);
+        failure.keep(line.and_then(|line| writeln!(out, "{line}")));
+    }));
+    let (stage, journal) = (assembly.stage.clone(), journal.clone());
+    assembly.kernel.on_action(Box::new(move |t, command| {
+        let outcome = crate::action::act(&stage, command);
+        let data = match &outcome {
+            Ok(()) => serde_json::json!({ "command": command }),
+            Err(problem) => serde_json::json!({ "command": command, "refused": problem }),
+        };
+        journal.report(t, EventSource::Trainee, "action", data);
+    }));
+}

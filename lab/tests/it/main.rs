@@ -1,0 +1,3 @@
+//! Whole-lab tests, and the tests that keep the house in order.
+
+mod house;
