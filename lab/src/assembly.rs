@@ -95,7 +95,6 @@ pub(crate) struct Assembly {
     pub(crate) kernel: Kernel,
     pub(crate) network: Network,
     pub(crate) plant: SharedPlant,
-    pub(crate) controllers: Controllers,
     pub(crate) stage: Stage,
     plant_events: Rc<RefCell<Vec<PlantEvent>>>,
 }
@@ -120,14 +119,14 @@ impl Assembly {
         let faults = FaultSchedule::new(plan.faults(cast), plan)?;
         let task = PlantTask {
             plant: plant.clone(),
-            controllers: controllers.clone(),
+            controllers,
             stage: stage.clone(),
             faults,
             events: plant_events.clone(),
             watchers,
         };
         kernel.spawner().spawn("plant", task.run(kernel.clock()));
-        Ok(Self { kernel, network, plant, controllers, stage, plant_events })
+        Ok(Self { kernel, network, plant, stage, plant_events })
     }
 
     /// What the plant reported, alarms and crossed limits included, in order.

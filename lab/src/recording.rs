@@ -21,9 +21,8 @@ use net::{KernelError, LiveControl, MirrorConsumer, Pace, PcapngWriter};
 use record::run::HashedFile;
 use record::{EventSource, OutsideInput, RecordError, RunManifest, RunWriter, TruthStep, VirtualTime};
 use scenarios::{Cast, Plan};
-use sensor::log::{Log, WriterSink};
-use sensor::rules::RuleSet;
-use sensor::sensor::{Sensor, SensorConfig, Summary};
+
+use sensor::{Log, RuleSet, Sensor, SensorConfig, Summary, WriterSink};
 use site::Site;
 
 use crate::assembly::{Assembly, Controllers, LabError, StepWatcher, Watchers};
@@ -110,13 +109,14 @@ pub(crate) fn record_run(
     audience: Audience,
 ) -> Result<Outcome, RunError> {
     let Order { plan, site, .. } = order;
-    let mut writer = RunWriter::create(out)?;
+    let shared_writer = Rc::new(RefCell::new(RunWriter::create(out)?));
+    let new_file = |name: &str| shared_writer.borrow_mut().file(name);
     let failure = Failure::default();
-    let journal = Journal::new(Box::new(writer.file("events.jsonl")?));
+    let journal = Journal::new(Box::new(new_file("events.jsonl")?));
     let mut watchers = Watchers { journal: Some(journal.clone()), each_step: Vec::new() };
     let shown = progress.clone();
     watchers.each_step.push(Box::new(move |now, _, _| shown.at(now)));
-    watchers.each_step.push(process_watcher(writer.file("process.csv")?, Arc::clone(site), failure.clone()));
+    watchers.each_step.push(process_watcher(new_file("process.csv")?, Arc::clone(site), failure.clone()));
     let (trend, watch_trend) = trend_watcher();
     watchers.each_step.push(watch_trend);
     watchers.each_step.extend(audience.each_step);
@@ -125,9 +125,9 @@ pub(crate) fn record_run(
     if let Some(each_frame) = audience.each_frame {
         assembly.network.mirror(assembly.network.mirror_zone(), each_frame);
     }
-    let capture = install_capture(&assembly, plan, writer.file("span.pcapng")?, &failure)?;
-    let sensor = install_sensor(&assembly, order, &mut writer)?;
-    install_outside(&mut assembly, writer.file("outside.jsonl")?, &failure, &journal);
+    let capture = install_capture(&assembly, plan, new_file("span.pcapng")?, &failure)?;
+    let sensor = install_sensor(&assembly, order, &shared_writer, new_file(FINDINGS)?)?;
+    install_outside(&mut assembly, new_file("outside.jsonl")?, &failure, &journal);
 
     let has_actions = !matches!(&drive, Drive::Fast { acts } if acts.is_empty());
     let (end, ended_early) = drive_to_end(&mut assembly, drive, plan.end)?;
@@ -145,10 +145,11 @@ pub(crate) fn record_run(
     journal.finish()?;
     let summary = sensor.borrow_mut().finish()?;
     failure.told()?;
+    drop(sensor);
 
     let (none, clean) = twins(order, has_actions, end, &actual, progress)?;
     complete(&mut truth, plan, &actual, &none, &clean);
-    writer.json_lines("truth.jsonl", &truth)?;
+    shared_writer.borrow_mut().json_lines("truth.jsonl", &truth)?;
     let manifest = RunManifest {
         marking: "EXERCISE".to_owned(),
         scenario: plan.scenario.clone(),
@@ -162,7 +163,9 @@ pub(crate) fn record_run(
         ended_early: ended_early.map(|error| error.to_string()),
         files: BTreeMap::new(),
     };
-    let manifest = writer.seal(manifest)?;
+    let writer =
+        Rc::into_inner(shared_writer).ok_or_else(|| io::Error::other("the record is still being written"))?;
+    let manifest = writer.into_inner().seal(manifest)?;
     Ok(Outcome { manifest, truth, actual, clean, none, summary, frames })
 }
 
@@ -264,42 +267,34 @@ fn install_capture(
 type OpenLog = Box<dyn FnMut(Log) -> io::Result<HashedFile>>;
 type SharedSensor = Rc<RefCell<Sensor<WriterSink<HashedFile, OpenLog>>>>;
 
+/// The findings of a record: there, if empty, where nothing was found.
+const FINDINGS: &str = "findings.jsonl";
+
+/// The sensor at the mirror port. It opens a log at its first row, as `fieldrange sense` does.
 fn install_sensor(
     assembly: &Assembly,
     order: &Order,
-    writer: &mut RunWriter,
+    writer: &Rc<RefCell<RunWriter>>,
+    findings: HashedFile,
 ) -> Result<SharedSensor, RunError> {
-    // Every log of the record exists, with or without rows, so that readers need not guess.
-    let mut files: BTreeMap<&'static str, HashedFile> = BTreeMap::new();
-    for log in Log::ALL {
-        let path = log_path(log);
-        files.insert(log.file_name(), writer.file(&path)?);
-    }
-    let open: OpenLog = Box::new(move |log: Log| Ok(files[log.file_name()].clone()));
+    let writer = Rc::clone(writer);
+    let open: OpenLog = Box::new(move |log: Log| match log {
+        Log::Findings => Ok(findings.clone()),
+        _ => writer.borrow_mut().file(&format!("logs/{}", log.file_name())).map_err(io::Error::other),
+    });
     let config = SensorConfig {
         site: Some(Arc::clone(&order.site)),
         origin: Some(order.plan.start),
         ..SensorConfig::default()
     };
-    let sensor = Rc::new(RefCell::new(Sensor::new(
-        config,
-        RuleSet::embedded().map_err(LabError::from)?,
-        WriterSink::new(open),
-    )));
+    let rules = RuleSet::embedded().map_err(LabError::from)?;
+    let sensor = Rc::new(RefCell::new(Sensor::new(config, rules, WriterSink::new(open))));
     let (shared, start) = (sensor.clone(), order.plan.start);
     assembly.network.mirror(
         assembly.network.mirror_zone(),
         Box::new(move |t, _, octets| shared.borrow_mut().on_frame(start.unix_nanos(t), octets)),
     );
     Ok(sensor)
-}
-
-/// Where a log lies in the record.
-pub(crate) fn log_path(log: Log) -> String {
-    match log {
-        Log::Findings => log.file_name().to_owned(),
-        _ => format!("logs/{}", log.file_name()),
-    }
 }
 
 fn install_outside(assembly: &mut Assembly, mut out: HashedFile, failure: &Failure, journal: &Journal) {

@@ -7,6 +7,7 @@ use record::VirtualTime;
 use sensor::LinkType;
 use sensor::frame::{Content, Frame, Transport};
 use site::Site;
+use wire::modbus::FunctionCode;
 use wire::modbus::mbap::{Framing, PORT, next_adu};
 use wire::modbus::packet::Packet;
 
@@ -56,7 +57,7 @@ impl Lookout {
         let writes = self.writes(target, &request);
         let device = self.device_name(target);
         let what = if writes.is_empty() {
-            format!("asks {device}: {}", function.name().unwrap_or("function without a name"))
+            format!("asks {device}: {}", function_words(function))
         } else {
             let points: Vec<String> = writes.iter().map(|(tag, value)| self.point(tag, *value)).collect();
             format!("writes to {device}: {}", points.join(", "))
@@ -80,10 +81,10 @@ impl Lookout {
     }
 
     fn point(&self, tag: &str, value: f64) -> String {
-        let Some(described) = self.site.tag(tag) else { return format!("{tag} = {value}") };
+        let Some(described) = self.site.tag(tag) else { return format!("{tag} = {}", rounded(value)) };
         match described.states.get(value as usize) {
             Some(state) => format!("{} ({tag}) = {state}", described.description),
-            None => format!("{} ({tag}) = {value} {}", described.description, described.unit),
+            None => format!("{} ({tag}) = {} {}", described.description, rounded(value), described.unit),
         }
     }
 
@@ -110,4 +111,23 @@ impl Lookout {
             })
             .collect()
     }
+}
+
+/// A value without the dust of binary fractions.
+fn rounded(value: f64) -> f64 {
+    (value * 1e4).round() / 1e4
+}
+
+/// What a function asks for, in words first.
+fn function_words(function: FunctionCode) -> String {
+    let words = match function.0 {
+        7 => "its exception status",
+        8 => "a diagnostic or restart of its communications",
+        11 | 12 => "its communication counters",
+        17 => "what kind of server it is",
+        43 => "its vendor, model and revision",
+        90 => "to start, stop or hand out its program",
+        _ => "something unusual",
+    };
+    format!("{words} (function {})", function.0)
 }

@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 use net::{LiveControl, Pace};
 use quizzes::RecordView;
 use quizzes::debrief::{FirstShiftCall, debrief};
-use record::{TruthStep, Verdict, VirtualTime};
+use record::{StartTime, TruthStep, Verdict, VirtualTime};
 
 use crate::cli::{ShiftArgs, WhichRun};
 use crate::exit::Exit;
@@ -73,6 +73,7 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
         "You will see values every {LINE_EVERY_S} s of plant, alarms, and every request that is not a plain read.\n\
          Press Enter when you want to make your call.\n"
     );
+    print_legend(ordered);
     let (news, inbox) = channel();
     let (send_control, control) = channel();
     let pace = Pace::new(f64::from(args.speed))?;
@@ -85,7 +86,7 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
             let control = control.recv().context("the lab did not come up")?;
             control.step(quiet.since(VirtualTime::ZERO));
             listen(typed);
-            let handed = watch(&control, &inbox, quiet)?;
+            let handed = watch(&control, &inbox, plan.start, quiet)?;
             println!("\nThe rest of the shift, fast ...");
             control.resume();
             control.step(Duration::from_secs(plan.end.as_nanos() / 1_000_000_000));
@@ -155,7 +156,12 @@ fn audience<'a>(
 }
 
 /// Shows what comes until it is time to ask, then asks. The plant stands still meanwhile.
-fn watch(control: &LiveControl, inbox: &Receiver<News>, quiet: VirtualTime) -> Result<Handed> {
+fn watch(
+    control: &LiveControl,
+    inbox: &Receiver<News>,
+    start: StartTime,
+    quiet: VirtualTime,
+) -> Result<Handed> {
     let mut ask_at = quiet + Duration::from_secs(ASK_AFTER_S);
     loop {
         match inbox.recv_timeout(Duration::from_secs(60)) {
@@ -169,13 +175,13 @@ fn watch(control: &LiveControl, inbox: &Receiver<News>, quiet: VirtualTime) -> R
             }
             Ok(News::Alarm { t, message }) => {
                 if t >= quiet {
-                    println!("{t}  ALARM  {message}");
+                    print_alarm(start, t, &message);
                     ask_at = ask_at.min(t + Duration::from_secs(ASK_AFTER_ALARM_S));
                 }
             }
             Ok(News::Remark(remark)) => {
                 if remark.t >= quiet {
-                    print_remark(&remark);
+                    print_remark(start, &remark);
                 }
             }
             Ok(News::Typed(_)) => break,
@@ -187,8 +193,25 @@ fn watch(control: &LiveControl, inbox: &Receiver<News>, quiet: VirtualTime) -> R
     ask(inbox)
 }
 
-fn print_remark(remark: &Remark) {
-    println!("{}  frame {:<6} {} {}", remark.t, remark.frame, remark.source, remark.what);
+fn print_remark(start: StartTime, remark: &Remark) {
+    println!("{}  frame {:<6} {} {}", start.time_of_day(remark.t), remark.frame, remark.source, remark.what);
+}
+
+fn print_line(start: StartTime, t: VirtualTime, values: &[(String, f64)]) {
+    let cells: Vec<String> = values.iter().map(|(tag, value)| format!("{tag} {value:.2}")).collect();
+    println!("{}  {}", start.time_of_day(t), cells.join("   "));
+}
+
+fn print_alarm(start: StartTime, t: VirtualTime, message: &str) {
+    println!("{}  ALARM  {message}", start.time_of_day(t));
+}
+
+/// What the tags of a line of values mean.
+fn print_legend(ordered: &Ordered) {
+    for tag in SHOWN.iter().filter_map(|tag| ordered.order.site.tag(tag)) {
+        println!("  {:8} {}, {}", tag.name.get_ref(), tag.description, tag.unit);
+    }
+    println!();
 }
 
 fn ask(inbox: &Receiver<News>) -> Result<Handed> {
@@ -236,10 +259,12 @@ fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
     let drive = Drive::Fast { acts: Vec::new() };
     let outcome = on_kernel_thread(|| record_run(&ordered.order, drive, out, &progress, audience()))?;
     progress.end();
+    let start = ordered.order.plan.start;
     let mut remarks = Vec::new();
     let mut first_alarm = None;
     let mut last: BTreeMap<String, f64> = BTreeMap::new();
     println!("Nobody sits at this terminal, so a bot stands the shift. It sees:\n");
+    print_legend(ordered);
     for item in inbox {
         match item {
             News::Line { t, values } if first_alarm.is_none_or(|alarm| t <= alarm) => {
@@ -254,11 +279,11 @@ fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
                 }
             }
             News::Alarm { t, message } if t >= quiet && first_alarm.is_none() => {
-                println!("{t}  ALARM  {message}");
+                print_alarm(start, t, &message);
                 first_alarm = Some(t);
             }
             News::Remark(remark) if remark.t >= quiet && first_alarm.is_none() => {
-                print_remark(&remark);
+                print_remark(start, &remark);
                 remarks.push(remark);
             }
             _ => {}

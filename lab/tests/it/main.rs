@@ -1,3 +1,8 @@
-//! Whole-lab tests, and the tests that keep the house in order.
+//! Whole-lab tests through the command, as a user runs it, and the tests that keep the house in order.
 
+mod bad_input;
+mod command;
 mod house;
+mod live;
+mod record;
+mod same;

@@ -1,0 +1,90 @@
+//! Same seed, same bits; and what an action of a person leaves alone.
+
+use std::thread;
+
+use crate::command::{hashes, lines, simulate};
+
+/// Two processes, one seed: every file of the record is the same.
+#[track_caller]
+fn check_same(scenario: &str) {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
+    thread::scope(|scope| {
+        scope.spawn(|| simulate(scenario, 3, &one, &[]));
+        scope.spawn(|| simulate(scenario, 3, &other, &[]));
+    });
+    let (one, other) = (hashes(&one), hashes(&other));
+    assert!(one.len() >= 8, "{one:?}");
+    assert_eq!(one, other, "{scenario}");
+}
+
+#[test]
+fn first_shift_is_the_same_twice() {
+    check_same("first-shift");
+}
+
+#[test]
+fn oldsmar_is_the_same_twice() {
+    check_same("oldsmar");
+}
+
+#[test]
+fn night_tank_is_the_same_twice() {
+    check_same("night-tank");
+}
+
+#[test]
+fn ordinary_day_is_the_same_twice() {
+    check_same("ordinary-day");
+}
+
+#[test]
+fn every_scenario_has_its_test_of_sameness() {
+    let listed: Vec<serde_json::Value> =
+        serde_json::from_str(&crate::command::done(["list", "scenarios", "--json"])).unwrap();
+    let names: Vec<&str> = listed.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["first-shift", "oldsmar", "night-tank", "ordinary-day"],
+        "add a test of sameness above"
+    );
+}
+
+#[test]
+fn two_seeds_give_different_captures() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
+    simulate("first-shift", 1, &one, &[]);
+    simulate("first-shift", 2, &other, &[]);
+    assert_ne!(hashes(&one)["span.pcapng"], hashes(&other)["span.pcapng"]);
+}
+
+#[test]
+fn writing_the_value_that_is_there_already_leaves_the_story_as_it_was() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (twin, acted) = (scratch.path().join("twin"), scratch.path().join("acted"));
+    simulate("first-shift", 1, &twin, &[]);
+    simulate("first-shift", 1, &acted, &["--act", "write NAOH.SP 100@150"]);
+    let inputs = lines(&acted, "outside.jsonl");
+    assert_eq!(inputs.len(), 1, "the action is in the record: {inputs:?}");
+    assert_ne!(hashes(&twin)["span.pcapng"], hashes(&acted)["span.pcapng"], "the write crossed the network");
+    let (twin, acted) = (lines(&twin, "truth.jsonl"), lines(&acted, "truth.jsonl"));
+    assert_eq!(twin.len(), acted.len());
+    assert!(twin.len() >= 3);
+    for (twin, acted) in twin.iter().zip(&acted) {
+        for same in ["step", "start", "limit_time"] {
+            assert_eq!(twin[same], acted[same], "{}: {same}", twin["step"]);
+        }
+        let harm = |step: &serde_json::Value| {
+            step["consequences"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|c| (c["name"].clone(), c["time"].clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(harm(twin), harm(acted), "{}", twin["step"]);
+        let apart = (twin["end"].as_f64().unwrap() - acted["end"].as_f64().unwrap()).abs();
+        assert!(apart <= 0.001, "{}: ends {apart} s apart", twin["step"]);
+    }
+}
