@@ -158,7 +158,7 @@ impl RuleSet {
         };
         for service in services() {
             let rules = whole.rules.iter().filter(|rule| rule.logsource.service.as_deref() == Some(service));
-            let engine = by_service.entry(service).or_insert_with(Engine::new);
+            let engine = by_service.entry(service).or_default();
             let one = SigmaCollection { rules: rules.cloned().collect(), ..SigmaCollection::new() };
             engine.add_collection(&one).map_err(unresolved)?;
         }
