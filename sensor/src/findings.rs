@@ -1,7 +1,7 @@
 //! From matches to findings: who it is about, how often it is said, and in which words.
 //!
-//! The same rule about the same entities is said at most once in ten minutes; what is swallowed is counted and told
-//! with the next one. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
+//! The same rule about the same entities is said at most once in ten minutes, and ever more rarely while it goes on;
+//! what is swallowed is counted and told with the next one. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -16,8 +16,9 @@ use crate::rules::{RuleCard, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
 
-/// A finding is not repeated within this time.
+/// A finding is not repeated within this time, and within twice as long each time that it goes on, up to the second.
 const QUIET: u64 = 600 * 1_000_000_000;
+const QUIET_MAX: u64 = 4 * 3600 * 1_000_000_000;
 /// Frames shown by one finding.
 const FRAMES_MAX: usize = 32;
 /// Findings remembered for suppression, and sources remembered for correlations.
@@ -26,6 +27,8 @@ const REMEMBERED_MAX: usize = 4096;
 #[derive(Debug)]
 struct Said {
     at: u64,
+    /// Not said again within this time.
+    quiet: u64,
     swallowed: u64,
 }
 
@@ -96,20 +99,23 @@ impl Findings {
     ) {
         let entities = entities(record, card.by_target);
         let key = (card.name.clone(), entities.clone());
-        let mut since_last = 0;
+        let (mut since_last, mut quiet) = (0, QUIET);
         if let Some(said) = self.said.get_mut(&key) {
-            if record.at.saturating_sub(said.at) < QUIET {
+            if record.at.saturating_sub(said.at) < said.quiet {
                 said.swallowed += 1;
                 self.swallowed += 1;
                 return;
             }
             since_last = said.swallowed;
+            if since_last > 0 {
+                quiet = (said.quiet * 2).min(QUIET_MAX);
+            }
         }
         if self.said.len() >= REMEMBERED_MAX {
-            self.said.retain(|_, said| record.at.saturating_sub(said.at) < QUIET);
+            self.said.retain(|_, said| record.at.saturating_sub(said.at) < said.quiet);
         }
         if self.said.len() < REMEMBERED_MAX {
-            self.said.insert(key, Said { at: record.at, swallowed: 0 });
+            self.said.insert(key, Said { at: record.at, quiet, swallowed: 0 });
         }
         let mut message = sentence(record);
         if let Some(count) = count {

@@ -88,7 +88,7 @@ pub struct Summary {
     pub weirds: u64,
     /// Findings by level, the lowest first: informational, low, medium, high, critical.
     pub findings: [u64; 5],
-    /// Findings not repeated because they were said within the last ten minutes.
+    /// Findings not repeated because they had been said not long before.
     pub findings_swallowed: u64,
 }
 
