@@ -166,9 +166,7 @@ fn watch(
     loop {
         match inbox.recv_timeout(Duration::from_secs(60)) {
             Ok(News::Line { t, values }) => {
-                let cells: Vec<String> =
-                    values.iter().map(|(tag, value)| format!("{tag} {value:.2}")).collect();
-                println!("{t}  {}", cells.join("   "));
+                print_line(start, t, &values);
                 if t >= ask_at {
                     break;
                 }
@@ -272,9 +270,7 @@ fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
                     last.get(tag).is_none_or(|before| (before - value).abs() > 0.02 * before.abs().max(1.0))
                 });
                 if moved {
-                    let cells: Vec<String> =
-                        values.iter().map(|(tag, value)| format!("{tag} {value:.2}")).collect();
-                    println!("{t}  {}", cells.join("   "));
+                    print_line(start, t, &values);
                     last = values.into_iter().collect();
                 }
             }
