@@ -187,7 +187,7 @@ pub(crate) struct PlantArgs {
     /// Plant; see `fieldrange list plants`. A path that ends in .toml is read as a plant file.
     pub(crate) name: String,
     /// Length of the run.
-    #[arg(long, default_value_t = 24.0)]
+    #[arg(long, default_value_t = 24.0, allow_negative_numbers = true)]
     pub(crate) hours: f64,
     /// Set a setpoint or actuator at a time in seconds: TAG=VALUE@TIME. May be given several times.
     #[arg(long = "set", value_name = "TAG=VALUE@TIME", value_parser = set)]

@@ -20,7 +20,10 @@ pub struct FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.problem)?;
+        match self.line {
+            0 => write!(f, "{}: {}", self.file, self.problem)?,
+            line => write!(f, "{}:{line}: {}", self.file, self.problem)?,
+        }
         if self.fix.is_empty() { Ok(()) } else { write!(f, "\n  fix: {}", self.fix) }
     }
 }

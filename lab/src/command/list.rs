@@ -19,13 +19,19 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit> {
         println!("{}", serde_json::to_string_pretty(&rows)?);
         return Ok(Exit::Done);
     }
+    let Some(first) = rows.first().and_then(Value::as_object) else { return Ok(Exit::Done) };
+    let columns: Vec<&String> =
+        first.keys().filter(|key| *key == NAME).chain(first.keys().filter(|key| *key != NAME)).collect();
+    println!("{}", columns.iter().map(|key| key.as_str()).collect::<Vec<_>>().join("\t"));
     for row in &rows {
-        let cells: Vec<String> =
-            row.as_object().into_iter().flatten().map(|(_, value)| cell(value)).collect();
+        let cells: Vec<String> = columns.iter().map(|key| cell(&row[key.as_str()])).collect();
         println!("{}", cells.join("\t"));
     }
     Ok(Exit::Done)
 }
+
+/// The column that comes first.
+const NAME: &str = "name";
 
 fn cell(value: &Value) -> String {
     match value {
