@@ -52,9 +52,10 @@ pub(crate) fn order_again(manifest: &RunManifest) -> Result<Ordered> {
 
 /// A directory for a run whose place was not named: `runs/NAME`, or `runs/NAME-2` and so on.
 pub(crate) fn free_directory(name: &str) -> PathBuf {
+    const TRIED_MAX: u32 = 100_000;
     let first = Path::new("runs").join(name);
     std::iter::once(first.clone())
-        .chain((2_u32..).map(|n| Path::new("runs").join(format!("{name}-{n}"))))
+        .chain((2..TRIED_MAX).map(|n| Path::new("runs").join(format!("{name}-{n}"))))
         .find(|path| !path.exists())
         .unwrap_or(first)
 }

@@ -143,7 +143,7 @@ impl Table {
     }
 
     fn finish(self) -> Result<()> {
-        self.out.into_inner().map_err(|error| error.into_error())?.flush()?;
+        self.out.into_inner().map_err(csv::IntoInnerError::into_error)?.flush()?;
         Ok(())
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -119,11 +119,7 @@ fn listen(news: Sender<News>) {
     });
 }
 
-fn audience<'a>(
-    news: Sender<News>,
-    ordered: &'a Ordered,
-    quiet: VirtualTime,
-) -> impl FnOnce() -> Audience + Send + 'a {
+fn audience(news: Sender<News>, ordered: &Ordered, quiet: VirtualTime) -> impl FnOnce() -> Audience + Send {
     move || {
         let lookout = Lookout::new(ordered.order.site.clone());
         let (lines, remarks) = (news.clone(), news);
@@ -164,7 +160,7 @@ fn watch(
 ) -> Result<Handed> {
     let mut ask_at = quiet + Duration::from_secs(ASK_AFTER_S);
     loop {
-        match inbox.recv_timeout(Duration::from_secs(60)) {
+        match inbox.recv() {
             Ok(News::Line { t, values }) => {
                 print_line(start, t, &values);
                 if t >= ask_at {
@@ -182,9 +178,7 @@ fn watch(
                     print_remark(start, &remark);
                 }
             }
-            Ok(News::Typed(_)) => break,
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => break,
+            Ok(News::Typed(_)) | Err(_) => break,
         }
     }
     control.pause();

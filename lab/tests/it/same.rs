@@ -7,7 +7,7 @@ use crate::command::{hashes, lines, simulate};
 /// Two processes, one seed: every file of the record is the same.
 #[track_caller]
 fn check_same(scenario: &str) {
-    let scratch = tempfile::tempdir().unwrap();
+    let scratch = tempfile::tempdir().expect("a scratch directory");
     let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));
     thread::scope(|scope| {
         scope.spawn(|| simulate(scenario, 3, &one, &[]));
