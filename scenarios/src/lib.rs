@@ -2,7 +2,7 @@
 //!
 //! A scenario is a folder under `scenarios/`: `scenario.toml` says what happens, `texts/LANGUAGE.toml` says it to
 //! people. [`Scenario::plan`] draws everything that is left to chance from the seed and gives a [`Plan`];
-//! [`stage`] puts its actors on the hosts of a network, and they write the ground truth as they act.
+//! [`fn@stage`] puts its actors on the hosts of a network, and they write the ground truth as they act.
 //!
 //! Nothing here knows the plant or a controller: whoever wants to move the plant writes to a controller over the
 //! virtual network, as an attacker or an operator would. Faults of the plant are only planned here

@@ -41,7 +41,7 @@ pub struct EventText {
 }
 
 impl Texts {
-    /// Reads texts; [`Texts::check`] compares them with the scenario.
+    /// Reads texts. [`crate::Scenario::parse`] also compares them with the scenario.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         Source { file, text }.parse()
     }

@@ -4,7 +4,7 @@
 //! Everyone reads it: `net` builds the network from it, `plcs` serves its register maps, actors poll by it, the
 //! sensor turns registers into tags by it. It never says what is hostile.
 //!
-//! Reading order: [`file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`site`](mod@site).
+//! Reading order: [`mod@file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`site`](mod@site).
 
 pub mod address;
 pub mod device;
