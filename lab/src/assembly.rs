@@ -236,6 +236,7 @@ impl FaultSchedule {
             } else {
                 plant.clear_fault(&fault.kind, &fault.tag)
             };
+            // Every fault was begun on a trial plant; a panic here ends the run with its record marked.
             if let Err(error) = outcome {
                 panic!("fault {} cannot be applied: {error}", fault.step);
             }

@@ -15,6 +15,7 @@ pub(crate) fn on_kernel_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         match thread.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(output)) => output,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            // The system is out of threads or memory; nothing has been recorded yet.
             Err(error) => panic!("no thread for the kernel: {error}"),
         }
     })
