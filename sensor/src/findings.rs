@@ -12,6 +12,7 @@ use record::{EntityId, Finding, Level, StartTime};
 use crate::event::{Facts, Record};
 use crate::known::HostView;
 use crate::log::{Log, LogWriter, finding_time};
+use crate::output::About;
 use crate::rules::{RuleCard, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
@@ -148,7 +149,7 @@ impl Findings {
         self.by_level[level_index(card.level)] += 1;
         // A finding always serialises.
         if let Ok(line) = serde_json::to_string(&finding) {
-            log.json_line(Log::Findings, &line);
+            log.json_line(Log::Findings, &line, &About::record(record));
         }
     }
 }

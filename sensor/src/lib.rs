@@ -10,7 +10,7 @@
 //! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
 //! `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
-//! `sentence`, [`sensor`] (the way of a frame), [`cli`].
+//! `sentence`, [`sensor`] (the way of a frame), [`value`] and [`output`] (what takes entries beside the logs), [`cli`].
 
 pub mod capture;
 pub mod cli;
@@ -25,6 +25,7 @@ mod inventory;
 mod known;
 pub mod log;
 mod modbus;
+pub mod output;
 mod process;
 mod row;
 pub mod rules;
@@ -33,9 +34,12 @@ mod sentence;
 pub mod sink;
 mod stream;
 mod tcp;
+pub mod value;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
 pub use log::{Log, LogFormat};
+pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};
 pub use sensor::{Sensor, SensorConfig, Summary};
 pub use sink::{LogSink, MemorySink, WriterSink, directory_sink};
+pub use value::{Fields, Value};

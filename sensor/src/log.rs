@@ -9,6 +9,7 @@ use std::io;
 
 use record::VirtualTime;
 
+use crate::output::{About, Entry, Output};
 use crate::row::{Field, civil, header, write_json, write_tsv};
 pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
 
@@ -138,6 +139,8 @@ pub enum LogFormat {
     Tsv,
     /// One JSON object per line.
     Json,
+    /// Not at all: rows are counted and shown to outputs alone.
+    Off,
 }
 
 /// Writes rows to a sink; keeps the first error and writes no more after it.
@@ -151,12 +154,14 @@ pub(crate) struct LogWriter<S> {
     first: Option<u64>,
     last: u64,
     error: Option<io::Error>,
+    pub(crate) outputs: Vec<Box<dyn Output>>,
 }
 
 impl<S: LogSink> LogWriter<S> {
     pub(crate) fn new(sink: S, format: LogFormat) -> Self {
         let (opened, rows) = ([false; Log::ALL.len()], [0; Log::ALL.len()]);
-        Self { sink, format, line: Vec::new(), opened, rows, first: None, last: 0, error: None }
+        let (first, last, error, outputs) = (None, 0, None, Vec::new());
+        Self { sink, format, line: Vec::new(), opened, rows, first, last, error, outputs }
     }
 
     /// Notes the time of a frame, for `#open` and `#close`.
@@ -172,6 +177,10 @@ impl<S: LogSink> LogWriter<S> {
     /// Writes one row; `fields` in the order of the log's columns.
     pub(crate) fn row(&mut self, log: Log, fields: &[Field<'_>]) {
         debug_assert_eq!(fields.len(), log.columns().len(), "{log:?}");
+        self.rows[log as usize] += 1;
+        if !self.outputs.is_empty() && !self.show(&Entry::row(log, fields, self.last)) {
+            return;
+        }
         self.line.clear();
         if !self.opened[log as usize] && self.format == LogFormat::Tsv {
             header(&mut self.line, log, self.first.unwrap_or(0));
@@ -203,18 +212,37 @@ impl<S: LogSink> LogWriter<S> {
                 }
                 self.line.extend_from_slice(b"}\n");
             }
+            LogFormat::Off => return,
         }
-        self.rows[log as usize] += 1;
         self.flush_line(log);
     }
 
     /// Writes a line that is JSON in every format.
-    pub(crate) fn json_line(&mut self, log: Log, line: &str) {
+    pub(crate) fn json_line(&mut self, log: Log, line: &str, about: &About) {
+        self.rows[log as usize] += 1;
+        if !self.outputs.is_empty() {
+            let value = serde_json::from_str(line).unwrap_or_default();
+            if !self.show(&Entry::json(log, line, &value, about)) {
+                return;
+            }
+        }
+        if self.format == LogFormat::Off {
+            return;
+        }
         self.line.clear();
         self.line.extend_from_slice(line.as_bytes());
         self.line.push(b'\n');
-        self.rows[log as usize] += 1;
         self.flush_line(log);
+    }
+
+    /// Shows an entry to the outputs; whether it is to be written at all.
+    fn show(&mut self, entry: &Entry<'_>) -> bool {
+        for output in &mut self.outputs {
+            if let Err(error) = output.entry(entry) {
+                self.error.get_or_insert(error);
+            }
+        }
+        true
     }
 
     /// Writes the last lines; the first error that happened on the way comes out here.
@@ -230,10 +258,13 @@ impl<S: LogSink> LogWriter<S> {
                 }
             }
         }
-        match self.error.take() {
-            Some(error) => Err(error),
-            None => self.sink.finish(),
+        for output in &mut self.outputs {
+            if let Err(error) = output.finish() {
+                self.error.get_or_insert(error);
+            }
         }
+        let ended = self.sink.finish();
+        self.error.take().map_or(ended, Err)
     }
 
     fn flush_line(&mut self, log: Log) {

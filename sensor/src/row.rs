@@ -1,9 +1,11 @@
 //! One row as text: Zeek's tab-separated form, or JSON.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::net::IpAddr;
 
 use crate::log::Log;
+use crate::value::Value;
 
 /// One value of a row.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +20,24 @@ pub(crate) enum Field<'a> {
     Address(IpAddr),
     Bool(bool),
     Set(&'a [&'a str]),
+}
+
+impl<'a> Field<'a> {
+    /// As filters and other formats see it; `None` where it is not set.
+    pub(crate) fn value(self) -> Option<Value<'a>> {
+        Some(match self {
+            Self::Unset => return None,
+            Self::Time(nanos) => Value::Time(nanos),
+            Self::Interval(nanos) => Value::Interval(nanos),
+            Self::Count(count) => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
+            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Address(address) => Value::Address(address),
+            Self::Bool(flag) => Value::Bool(flag),
+            Self::Set(items) => {
+                Value::List(items.iter().map(|item| Value::Text(Cow::Borrowed(item))).collect())
+            }
+        })
+    }
 }
 
 impl<'a> From<Option<&'a str>> for Field<'a> {

@@ -29,6 +29,7 @@ use crate::inventory::Inventory;
 use crate::known::Known;
 use crate::log::{Log, LogFormat, LogWriter};
 use crate::modbus::{Item, Items, ModbusConn};
+use crate::output::Output;
 use crate::process::Process;
 use crate::row::Field;
 use crate::rules::RuleSet;
@@ -128,6 +129,11 @@ impl<S: LogSink> Sensor<S> {
             now: 0,
             next_second: 0,
         }
+    }
+
+    /// Shows every entry to one more taker from now on.
+    pub fn add_output(&mut self, output: Box<dyn Output>) {
+        self.log.outputs.push(output);
     }
 
     /// Takes one Ethernet frame.

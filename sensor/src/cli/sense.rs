@@ -1,12 +1,15 @@
-//! The command line of `fieldrange-sensor`, which `fieldrange sense` shares word for word.
+//! A capture through the sensor.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use site::{FileError, Site};
 
+use super::progress::Progress;
+use super::span::parse_span;
+use super::summary::print;
 use crate::capture::{CaptureError, CaptureReader};
 use crate::log::LogFormat;
 use crate::rules::RuleSet;
@@ -135,104 +138,4 @@ fn load_site(name: &str) -> Result<Site, FileError> {
         fix: "name a site file that can be read".to_owned(),
     })?;
     Site::parse(name, &text)
-}
-
-fn print(args: &SenseArgs, summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
-    if args.json {
-        return writeln!(out, "{}", serde_json::to_string_pretty(summary)?);
-    }
-    let [informational, low, medium, high, critical] = summary.findings;
-    writeln!(
-        out,
-        "{} frames, {} connections, {} Modbus PDUs, {} hosts",
-        summary.frames, summary.connections, summary.modbus_pdus, summary.hosts
-    )?;
-    writeln!(
-        out,
-        "findings: {critical} critical, {high} high, {medium} medium, {low} low, {informational} informational"
-    )?;
-    if summary.odd_frames + summary.weirds > 0 {
-        writeln!(out, "oddities: {} (weird.log)", summary.weirds)?;
-    }
-    if summary.bad_checksums > 0 {
-        writeln!(
-            out,
-            "wrong TCP checksums: {}; a capture taken on the sender itself shows them before the card computes them",
-            summary.bad_checksums
-        )?;
-    }
-    if summary.evicted > 0 {
-        writeln!(out, "connections ended early to make room: {}", summary.evicted)?;
-    }
-    writeln!(out, "logs in {}", args.log_dir.display())
-}
-
-/// `90s`, `30min`, `2h`, `250ms`; a bare number is seconds.
-fn parse_span(text: &str) -> Result<Duration, String> {
-    let split = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds_per_unit = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "min" | "m" => 60.0,
-        "h" => 3600.0,
-        "d" => 86_400.0,
-        _ => return Err(format!("a span is a number with ms, s, min, h or d, as in 120s; got {text:?}")),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("a span begins with a number; got {text:?}"))?;
-    Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| format!("{text:?} is too long"))
-}
-
-/// Says on standard error how far a long read is; only to a person. The wall clock decides when, never what is written.
-struct Progress {
-    size: Option<u64>,
-    shown: bool,
-    due: Option<Instant>,
-    frames: u64,
-}
-
-impl Progress {
-    fn new(size: Option<u64>) -> Self {
-        let due = io::stderr().is_terminal().then(|| Instant::now() + Duration::from_secs(1));
-        Self { size, shown: false, due, frames: 0 }
-    }
-
-    fn tick<R: io::Read>(&mut self, reader: &CaptureReader<R>) {
-        self.frames += 1;
-        if !self.frames.is_multiple_of(1 << 14) {
-            return;
-        }
-        let Some(due) = self.due else { return };
-        let now = Instant::now();
-        if now < due {
-            return;
-        }
-        self.due = Some(now + Duration::from_millis(250));
-        self.shown = true;
-        let share = self.size.filter(|size| *size > 0).map(|size| reader.offset() * 100 / size);
-        let share = share.map(|percent| format!(", {percent} %")).unwrap_or_default();
-        eprint!("\r{} frames{share}   ", reader.frames());
-    }
-
-    fn end(&self) {
-        if self.shown {
-            eprint!("\r{:40}\r", "");
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_numbers_with_units() {
-        for (text, seconds) in [("120s", 120.0), ("30min", 1800.0), ("2h", 7200.0), ("0.5s", 0.5), ("7", 7.0)]
-        {
-            assert_eq!(parse_span(text).unwrap().as_secs_f64(), seconds);
-        }
-        for wrong in ["", "s", "1 week", "-1s", "1e9999d"] {
-            assert!(parse_span(wrong).is_err(), "{wrong}");
-        }
-    }
 }
