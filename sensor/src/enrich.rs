@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use wire::modbus::{FunctionCode, Packet, Table};
 
+use crate::analyser::{Analyser, Moment};
 use crate::event::{Facts as Subject, ModbusRecord, Point, Record};
 use crate::facts::{Facts, PairNews, RequestFacts, RequestNews};
 use crate::flow::{Conn, ConnId, Outcome};
@@ -27,28 +28,29 @@ impl<S: LogSink> Sensor<S> {
     /// One Modbus PDU: a row of `modbus.log`, news for process, baseline and inventory, and a record for the rules.
     pub(crate) fn on_pdu(
         &mut self,
-        at: u64,
+        when: Moment,
         slot: usize,
-        from_orig: bool,
+        request: bool,
         transaction: u16,
         unit: u8,
         pdu: &[u8],
     ) {
-        let Self { flows, facts, known, process, inventory, findings, log, summary, .. } = self;
+        let at = when.at;
+        let Self { flows, facts, known, process, inventory, findings, log, .. } = self;
         let Some(conn) = flows.get(slot) else { return };
-        let packet = if from_orig { Packet::request(pdu) } else { Packet::response(pdu) };
+        let packet = if request { Packet::request(pdu) } else { Packet::response(pdu) };
         let (Some(raw), Some(function)) = (packet.raw_function(), packet.function()) else { return };
         if conn.service.is_none() {
             // A whole ADU with protocol id 0 is what Zeek confirms by too.
             conn.service = Some("modbus");
         }
-        if from_orig && raw & 0x80 != 0 {
+        if request && raw & 0x80 != 0 {
             // Zeek writes no row for a request with the exception bit either.
-            let id = conn.id;
+            let id = conn.modbus_id();
             self.weird(at, Some(id), "modbus_request_with_exception_bit", &raw.to_string());
             return;
         }
-        let id = conn.id;
+        let id = conn.modbus_id();
         let name = function_name(&packet, raw, function);
         let exception = exception_name(&packet);
         log.row(
@@ -63,13 +65,13 @@ impl<S: LogSink> Sensor<S> {
                 Field::Count(u64::from(transaction)),
                 Field::Count(u64::from(unit)),
                 Field::Text(&name),
-                Field::Text(if from_orig { "REQ" } else { "RESP" }),
+                Field::Text(if request { "REQ" } else { "RESP" }),
                 exception.as_deref().into(),
             ],
         );
 
-        let seen = Seen { at, frame: summary.frames, transaction, unit, function, packet: &packet };
-        let told = if from_orig {
+        let seen = Seen { at, frame: when.frame, transaction, unit, function, packet: &packet };
+        let told = if request {
             seen.request(conn, facts, known, process)
         } else {
             if packet.device_id_objects().is_some() || packet.server_id().is_some() {
@@ -80,7 +82,7 @@ impl<S: LogSink> Sensor<S> {
         let device = known.device(id.resp.0);
         let record = Record {
             at,
-            frame: summary.frames,
+            frame: when.frame,
             conn: Some(id),
             source: known.host(id.orig.0, facts.knows_host(id.orig.0)),
             target: Some(known.host(id.resp.0, facts.knows_host(id.resp.0))),
@@ -91,7 +93,7 @@ impl<S: LogSink> Sensor<S> {
                 unit,
                 function: function.0,
                 name: &name,
-                request: from_orig,
+                request,
                 exception: exception.as_deref(),
                 sub_function: packet.sub_function(),
                 read: packet.is_read(),
@@ -197,6 +199,18 @@ impl<S: LogSink> Sensor<S> {
     }
 }
 
+impl Conn {
+    /// Its ends as client and server.
+    fn modbus_id(&self) -> ConnId {
+        match &self.analyser {
+            Analyser::Modbus(modbus) if !modbus.client_is_orig() => {
+                ConnId { orig: self.id.resp, resp: self.id.orig, ..self.id }
+            }
+            _ => self.id,
+        }
+    }
+}
+
 /// One PDU, before anything is known about it.
 struct Seen<'p> {
     at: u64,
@@ -236,9 +250,9 @@ impl Seen<'_> {
         process: &Process,
     ) -> Told<'k> {
         let packet = self.packet;
-        let (id, table) = (conn.id, packet.table());
+        let (id, table) = (conn.modbus_id(), packet.table());
         let read = packet.read_range().map(|(address, quantity)| (address.0, quantity));
-        if let Some(modbus) = &mut conn.modbus {
+        if let Some(modbus) = conn.analyser.modbus() {
             let (transaction, unit, function) = (self.transaction, self.unit, self.function);
             modbus.expect(Waiting { transaction, unit, function, table, read, frame: self.frame });
         }
@@ -279,10 +293,10 @@ impl Seen<'_> {
         process: &mut Process,
     ) -> Told<'k> {
         let packet = self.packet;
-        let id = conn.id;
+        let id = conn.modbus_id();
         let request = conn
-            .modbus
-            .as_mut()
+            .analyser
+            .modbus()
             .and_then(|modbus| modbus.answered(self.transaction, self.unit, self.function));
         let read = request.and_then(|request| request.read);
         let table = request.and_then(|request| request.table).or(packet.table());

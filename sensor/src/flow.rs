@@ -25,8 +25,8 @@ use std::net::IpAddr;
 use indexmap::IndexMap;
 use record::event::hex_digest;
 
+use crate::analyser::Analyser;
 use crate::facts::PairIndex;
-use crate::modbus::ModbusConn;
 use crate::tcp::Tcp;
 
 const SECOND: u64 = 1_000_000_000;
@@ -148,8 +148,8 @@ pub(crate) struct Conn {
     pub(crate) resp: Sent,
     /// Present for TCP.
     pub(crate) tcp: Option<Box<Tcp>>,
-    /// Present on the Modbus port.
-    pub(crate) modbus: Option<Box<ModbusConn>>,
+    /// What takes its payload.
+    pub(crate) analyser: Analyser,
     pub(crate) history: String,
     pub(crate) service: Option<&'static str>,
     pub(crate) pair: PairIndex,
@@ -254,6 +254,16 @@ impl FlowTable {
 
     pub(crate) fn get(&mut self, slot: usize) -> Option<&mut Conn> {
         self.slots.get_mut(slot)?.as_deref_mut()
+    }
+
+    /// The connection of that id, while it is open.
+    pub(crate) fn conn_of(&mut self, id: &ConnId) -> Option<&mut Conn> {
+        let slots = [Proto::Tcp, Proto::Udp].map(|proto| self.find(id.orig, id.resp, proto));
+        let slots = slots.into_iter().flatten();
+        let slot = slots.into_iter().find(|slot| {
+            self.slots.get(*slot).is_some_and(|conn| conn.as_ref().is_some_and(|conn| conn.id.uid == id.uid))
+        })?;
+        self.get(slot)
     }
 
     /// Puts in a connection; returns its place, and the one that had to go for it.
@@ -367,7 +377,7 @@ pub(crate) fn new_conn(
     unix_nanos: u64,
     frame: u64,
     pair: PairIndex,
-    modbus: Option<Box<ModbusConn>>,
+    analyser: Analyser,
 ) -> Conn {
     let history = if flipped { "^".to_owned() } else { String::new() };
     let tcp = (proto == Proto::Tcp).then(|| {
@@ -385,7 +395,7 @@ pub(crate) fn new_conn(
         orig: Sent::default(),
         resp: Sent::default(),
         tcp,
-        modbus,
+        analyser,
         history,
         service: None,
         pair,
@@ -419,7 +429,6 @@ pub(crate) fn sniff(proto: Proto, port: u16, from_orig: bool, octets: &[u8]) -> 
         {
             Some("tds")
         }
-        [5, 0x64, length, ..] if *length >= 5 => Some("dnp3"),
         _ => {
             let methods: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"HTTP/1."];
             methods.iter().any(|method| octets.starts_with(method)).then_some("http")
@@ -435,8 +444,16 @@ mod tests {
     fn conn(port: u16, at: u64) -> Conn {
         let (orig, resp) = ((IpAddr::from([10, 0, 0, 1]), port), (IpAddr::from([10, 0, 0, 2]), 502));
         let uid = Uid::new(orig.0, resp.0, Proto::Tcp, 502, 0);
-        let mut conn =
-            new_conn(ConnId { uid, orig, resp }, Proto::Tcp, 6, false, at, 1, PairIndex::default(), None);
+        let mut conn = new_conn(
+            ConnId { uid, orig, resp },
+            Proto::Tcp,
+            6,
+            false,
+            at,
+            1,
+            PairIndex::default(),
+            Analyser::None,
+        );
         let syn = Segment {
             source_port: port,
             destination_port: 502,

@@ -8,12 +8,14 @@
 //! ```
 //!
 //! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
-//! `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
+//! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
 //! `sentence`, [`sensor`] (the way of a frame), [`value`] and [`output`] (what takes entries beside the logs), [`cli`].
 
+mod analyser;
 pub mod capture;
 pub mod cli;
+mod dnp3;
 mod end;
 mod enrich;
 mod event;

@@ -3,46 +3,21 @@
 //! # Theory of operation
 //! Each direction has a framer that collects octets until an ADU is whole. Where framing is lost (a length that
 //! cannot be), or octets are missing, the framer drops what it has and starts afresh at the next segment that begins
-//! with a plausible header: clients and servers begin an ADU with a segment as a rule. A connection on the Modbus port
-//! that never shows a plausible ADU is reported once and left alone.
+//! with a plausible header: clients and servers begin an ADU with a segment as a rule. So nothing that is wrong blinds
+//! the rest of the stream. A UDP datagram holds whole ADUs and stands alone.
 //!
 //! Requests wait for their answers by transaction and unit, at most [`WAITING_MAX`]; the oldest is forgotten where
 //! more come. An answer without request is an answer all the same.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use wire::modbus::{Framing, FunctionCode, Table, next_adu};
 
+use crate::analyser::{Item, Items};
 use crate::stream::Piece;
 
 /// Requests that wait for their answer, per connection.
 const WAITING_MAX: usize = 64;
-/// Losses of framing without a single PDU after which a connection is not Modbus.
-const HOPELESS: u32 = 4;
-
-/// Something that came out of a direction.
-#[derive(Debug)]
-pub(crate) enum Item {
-    /// A whole PDU: its octets lie in [`Items::octets`].
-    Pdu { from_orig: bool, transaction: u16, unit: u8, at: Range<usize> },
-    /// Something for `weird.log`, with particulars.
-    Weird { name: &'static str, number: u16 },
-}
-
-/// What one frame brought; kept between frames so that nothing is allocated in steady state.
-#[derive(Debug, Default)]
-pub(crate) struct Items {
-    pub(crate) octets: Vec<u8>,
-    pub(crate) items: Vec<Item>,
-}
-
-impl Items {
-    pub(crate) fn clear(&mut self) {
-        self.octets.clear();
-        self.items.clear();
-    }
-}
 
 /// A request that waits for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,29 +44,28 @@ pub(crate) struct ModbusConn {
     orig: Framer,
     resp: Framer,
     waiting: VecDeque<Waiting>,
-    pdus: u64,
-    losses: u32,
-    hopeless: bool,
+    client_is_orig: bool,
 }
 
 impl ModbusConn {
     /// `partial`: the connection is seen from the middle, so its first segment may not begin an ADU.
-    pub(crate) fn new(partial: bool) -> Self {
+    pub(crate) fn new(partial: bool, client_is_orig: bool) -> Self {
         Self {
             orig: Framer { buffer: Vec::new(), lost: partial },
             resp: Framer { buffer: Vec::new(), lost: partial },
             waiting: VecDeque::new(),
-            pdus: 0,
-            losses: 0,
-            hopeless: false,
+            client_is_orig,
         }
     }
 
-    /// Takes what a direction gave out.
+    /// Whether the originator asks. It need not, where the connection was seen from the middle on a port of no hint.
+    pub(crate) fn client_is_orig(&self) -> bool {
+        self.client_is_orig
+    }
+
+    /// Takes what a direction of a TCP connection gave out.
     pub(crate) fn deliver(&mut self, from_orig: bool, piece: Piece<'_>, out: &mut Items) {
-        if self.hopeless {
-            return;
-        }
+        let request = from_orig == self.client_is_orig;
         let framer = if from_orig { &mut self.orig } else { &mut self.resp };
         let octets = match piece {
             Piece::Octets(octets) => octets,
@@ -109,26 +83,28 @@ impl ModbusConn {
         }
         if framer.buffer.is_empty() {
             // The ordinary case: whole ADUs in a segment, not copied twice.
-            let (used, lost) = take_adus(octets, from_orig, &mut self.pdus, out);
+            let (used, lost) = take_adus(octets, request, out);
             framer.lost = lost;
             if !lost {
                 framer.buffer.extend_from_slice(&octets[used..]);
             }
         } else {
             framer.buffer.extend_from_slice(octets);
-            let (used, lost) = take_adus(&framer.buffer, from_orig, &mut self.pdus, out);
+            let (used, lost) = take_adus(&framer.buffer, request, out);
             framer.lost = lost;
             framer.buffer.drain(..used);
             if lost {
                 framer.buffer.clear();
             }
         }
-        if framer.lost {
-            self.losses += 1;
-            if self.losses >= HOPELESS && self.pdus == 0 {
-                self.hopeless = true;
-                out.items.push(Item::Weird { name: "non_modbus_on_modbus_port", number: 0 });
-            }
+    }
+
+    /// Takes a UDP datagram.
+    pub(crate) fn datagram(&mut self, from_orig: bool, octets: &[u8], out: &mut Items) {
+        let (used, lost) = take_adus(octets, from_orig == self.client_is_orig, out);
+        let left = octets.len() - used;
+        if !lost && left > 0 {
+            out.weird("modbus_datagram_cut", left as u16);
         }
     }
 
@@ -150,7 +126,7 @@ impl ModbusConn {
 }
 
 /// Takes whole ADUs off the front; says how many octets were used and whether framing is lost.
-fn take_adus(octets: &[u8], from_orig: bool, pdus: &mut u64, out: &mut Items) -> (usize, bool) {
+fn take_adus(octets: &[u8], request: bool, out: &mut Items) -> (usize, bool) {
     let mut used = 0;
     loop {
         match next_adu(octets.get(used..).unwrap_or_default()) {
@@ -158,21 +134,20 @@ fn take_adus(octets: &[u8], from_orig: bool, pdus: &mut u64, out: &mut Items) ->
             Framing::Whole { adu, consumed } => {
                 let start = out.octets.len();
                 out.octets.extend_from_slice(adu.pdu);
-                out.items.push(Item::Pdu {
-                    from_orig,
+                out.items.push(Item::Modbus {
+                    request,
                     transaction: adu.transaction.0,
                     unit: adu.unit.0,
                     at: start..out.octets.len(),
                 });
-                *pdus += 1;
                 used += consumed;
             }
             Framing::Foreign { protocol, consumed } => {
-                out.items.push(Item::Weird { name: "modbus_foreign_protocol_id", number: protocol });
+                out.weird("modbus_foreign_protocol_id", protocol);
                 used += consumed;
             }
             Framing::Lost(lost) => {
-                out.items.push(Item::Weird { name: "modbus_framing_lost", number: lost.length });
+                out.weird("modbus_framing_lost", lost.length);
                 return (octets.len(), true);
             }
         }
@@ -192,13 +167,13 @@ mod tests {
     const REQUEST: [u8; 12] = [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1];
 
     fn count(pieces: &[&[u8]]) -> (usize, usize) {
-        let mut conn = ModbusConn::new(false);
+        let mut conn = ModbusConn::new(false, true);
         let mut items = Items::default();
         for piece in pieces {
             let piece = if piece.is_empty() { Piece::Gap(5) } else { Piece::Octets(piece) };
             conn.deliver(true, piece, &mut items);
         }
-        let pdus = items.items.iter().filter(|item| matches!(item, Item::Pdu { .. })).count();
+        let pdus = items.items.iter().filter(|item| matches!(item, Item::Modbus { .. })).count();
         (pdus, items.items.len() - pdus)
     }
 
@@ -220,17 +195,18 @@ mod tests {
     }
 
     #[test]
-    fn another_protocol_on_the_port_is_reported_and_left_alone() {
-        let tls = [0x16, 3, 1, 2, 0, 1, 0, 1];
-        let segments: [&[u8]; 10] = [&tls; 10];
-        let (pdus, weirds) = count(&segments);
-        assert_eq!(pdus, 0);
-        assert!(weirds <= 10);
+    fn a_datagram_stands_alone() {
+        let mut conn = ModbusConn::new(false, true);
+        let mut items = Items::default();
+        conn.datagram(true, &[REQUEST.as_slice(), &REQUEST[..5]].concat(), &mut items);
+        conn.datagram(true, &REQUEST, &mut items);
+        assert_eq!(items.items.len(), 3, "{items:?}");
+        assert!(matches!(items.items[1], Item::Weird { name: "modbus_datagram_cut", number: 5 }));
     }
 
     #[test]
     fn answers_find_their_requests() {
-        let mut conn = ModbusConn::new(false);
+        let mut conn = ModbusConn::new(false, true);
         for transaction in 0..100 {
             conn.expect(Waiting {
                 transaction,

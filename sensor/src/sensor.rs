@@ -18,6 +18,7 @@ use std::time::Duration;
 use record::StartTime;
 use site::{MacAddress, Site};
 
+use crate::analyser::{Analyser, Item, Items, Moment};
 use crate::capture::LinkType;
 use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
@@ -28,7 +29,6 @@ use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
 use crate::inventory::Inventory;
 use crate::known::Known;
 use crate::log::{Log, LogFormat, LogWriter};
-use crate::modbus::{Item, Items, ModbusConn};
 use crate::output::Output;
 use crate::process::Process;
 use crate::row::Field;
@@ -39,8 +39,6 @@ use crate::tcp::Reuse;
 
 /// Default span for which the baseline learns.
 pub const LEARN: Duration = Duration::from_mins(2);
-/// Ports on which Modbus is looked for.
-const MODBUS_PORT: u16 = wire::modbus::mbap::PORT;
 /// Rows of one name in `weird.log`; what comes after is counted.
 const WEIRD_ROWS_MAX: u64 = 1000;
 const SECOND: u64 = 1_000_000_000;
@@ -268,6 +266,7 @@ impl<S: LogSink> Sensor<S> {
         match &packet.transport {
             Transport::Tcp(segment) => self.on_segment(at, slot, from_orig, segment),
             Transport::Udp(datagram) => {
+                let now = Moment { at, frame: self.summary.frames };
                 *sent.payload.get_or_insert(0) += u64::from(datagram.payload_len);
                 conn.last = conn.last.max(at);
                 let letter = if from_orig { 'D' } else { 'd' };
@@ -276,6 +275,11 @@ impl<S: LogSink> Sensor<S> {
                 }
                 if conn.service.is_none() {
                     conn.service = sniff(Proto::Udp, conn.id.resp.1, from_orig, datagram.payload);
+                }
+                if conn.analyser.wants() {
+                    self.items.clear();
+                    conn.analyser.datagram(now, from_orig, datagram.payload, &mut self.items);
+                    self.take_items(slot, now);
                 }
             }
             Transport::Icmp(icmp) => {
@@ -304,11 +308,10 @@ impl<S: LogSink> Sensor<S> {
         let (pair, count) = self.facts.open_pair(key);
         let uid = Uid::new(orig.0, resp.0, proto, resp.1, count);
         let opens = matches!(&packet.transport, Transport::Tcp(segment) if segment.flags.syn());
-        let modbus =
-            (proto == Proto::Tcp && resp.1 == MODBUS_PORT).then(|| Box::new(ModbusConn::new(!opens)));
+        let analyser = Analyser::new(proto, [orig.1, resp.1], !opens);
         let id = ConnId { uid, orig, resp };
         let number = self.summary.frames;
-        let conn = new_conn(id, proto, packet.protocol, flipped, at, number, pair, modbus);
+        let conn = new_conn(id, proto, packet.protocol, flipped, at, number, pair, analyser);
         let (slot, evicted) = self.flows.insert(conn);
         if let Some(evicted) = evicted {
             self.on_conn_over(evicted);
@@ -323,24 +326,23 @@ impl<S: LogSink> Sensor<S> {
         let mut items = std::mem::take(&mut self.items);
         items.clear();
         let Some(conn) = self.flows.get(slot) else { return };
-        let Conn { tcp: Some(tcp), modbus, .. } = conn else { return };
+        let now = Moment { at, frame: self.summary.frames };
+        let Conn { tcp: Some(tcp), analyser, .. } = conn else { return };
         if !tcp.both_closed() {
             conn.last = conn.last.max(at);
         }
-        let wanted = modbus.is_some();
+        let wanted = analyser.wants();
         let mut head = false;
         let step = tcp.segment(from_orig, segment, wanted, &mut |from_orig, piece| {
             head |= matches!(piece, Piece::Octets(_));
-            if let Some(modbus) = modbus {
-                modbus.deliver(from_orig, piece, &mut items);
-            }
+            analyser.deliver(now, from_orig, piece, &mut items);
         });
         if conn.service.is_none() && conn.sniffed < 4 && head && !segment.payload.is_empty() {
             conn.sniffed += 1;
             let service = sniff(Proto::Tcp, conn.id.resp.1, from_orig, segment.payload);
-            // On the Modbus port only protocols that cannot be mistaken for it.
-            conn.service =
-                service.filter(|name| conn.modbus.is_none() || matches!(*name, "ssl" | "ssh" | "http"));
+            // On a port of ours only protocols that cannot be mistaken for it.
+            let taken = conn.analyser.is_taken();
+            conn.service = service.filter(|name| !taken || matches!(*name, "ssl" | "ssh" | "http"));
         }
         let id = conn.id;
         let is_dropped = conn.outcome == Some(Outcome::Established)
@@ -367,13 +369,34 @@ impl<S: LogSink> Sensor<S> {
         } else if is_dropped {
             self.on_outcome(slot, Outcome::Dropped, at);
         }
+        self.items = items;
+        self.take_items(slot, now);
+    }
+
+    /// What the analyser of a connection gave out, in order.
+    fn take_items(&mut self, slot: usize, now: Moment) {
+        if let Some(conn) = self.flows.get(slot)
+            && conn.service.is_none()
+            && matches!(conn.analyser, Analyser::Dnp3(_))
+        {
+            conn.service = Some("dnp3");
+        }
+        if self.items.items.is_empty() {
+            return;
+        }
+        let items = std::mem::take(&mut self.items);
+        let mut when = now;
         for item in &items.items {
             match item {
-                Item::Pdu { from_orig, transaction, unit, at: place } => {
+                Item::When(moment) => when = *moment,
+                Item::Modbus { request, transaction, unit, at: place } => {
                     let pdu = items.octets.get(place.clone()).unwrap_or_default();
-                    self.on_pdu(at, slot, *from_orig, *transaction, *unit, pdu);
+                    self.on_pdu(when, slot, *request, *transaction, *unit, pdu);
                 }
-                Item::Weird { name, number } => self.weird(at, Some(id), name, &number.to_string()),
+                Item::Weird { name, number } => {
+                    let id = self.flows.get(slot).map(|conn| conn.id);
+                    self.weird(when.at, id, name, &number.to_string());
+                }
             }
         }
         self.items = items;
@@ -472,8 +495,7 @@ impl<S: LogSink> Sensor<S> {
     pub(crate) fn weird(&mut self, at: u64, id: Option<ConnId>, name: &'static str, addl: &str) {
         self.summary.weirds += 1;
         if let Some(id) = id
-            && let Some(slot) = self.flows.find(id.orig, id.resp, Proto::Tcp)
-            && let Some(conn) = self.flows.get(slot)
+            && let Some(conn) = self.flows.conn_of(&id)
         {
             if conn.weirds.contains(&name) {
                 return;
