@@ -1,8 +1,9 @@
-//! Modbus as the specification prints it, as other programs send it, and as nobody should.
+//! Modbus and DNP3 as the specification prints it, as other programs send it, and as nobody should.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod captures;
+mod dnp3_round_trip;
 mod refusals;
 mod round_trip;
 mod specification;
