@@ -280,6 +280,7 @@ fn install_sensor(
     let writer = Rc::clone(writer);
     let open: OpenLog = Box::new(move |log: Log| match log {
         Log::Findings => Ok(findings.clone()),
+        Log::Incidents => writer.borrow_mut().file(log.file_name()).map_err(io::Error::other),
         _ => writer.borrow_mut().file(&format!("logs/{}", log.file_name())).map_err(io::Error::other),
     });
     let config = SensorConfig {

@@ -1,15 +1,17 @@
 //! From matches to findings: who it is about, how often it is said, and in which words.
 //!
 //! The same rule about the same entities is said at most once in ten minutes, and ever more rarely while it goes on;
-//! what is swallowed is counted and told with the next one. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
+//! what is swallowed is counted and told with the next one. After ten quiet minutes it is a new episode and is said at
+//! once. Findings of one story are grouped by [`crate::incidents`]. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use record::{EntityId, Finding, Level, StartTime};
+use record::{EntityId, Finding, Incident, Level, StartTime};
 
 use crate::event::{Facts, Record};
+use crate::incidents::{Incidents, Seen};
 use crate::known::HostView;
 use crate::log::{Log, LogWriter, finding_time};
 use crate::output::About;
@@ -28,6 +30,8 @@ const REMEMBERED_MAX: usize = 4096;
 #[derive(Debug)]
 struct Said {
     at: u64,
+    /// When it last happened, said or not.
+    last: u64,
     /// Not said again within this time.
     quiet: u64,
     swallowed: u64,
@@ -43,6 +47,9 @@ pub(crate) struct Findings {
     counted: BTreeMap<(String, IpAddr), VecDeque<u64>>,
     pub(crate) by_level: [u64; 5],
     pub(crate) swallowed: u64,
+    incidents: Incidents,
+    /// Incidents written, by the level of each.
+    pub(crate) incidents_by_level: [u64; 5],
 }
 
 impl Findings {
@@ -54,6 +61,31 @@ impl Findings {
             counted: BTreeMap::new(),
             by_level: [0; 5],
             swallowed: 0,
+            incidents: Incidents::new(origin),
+            incidents_by_level: [0; 5],
+        }
+    }
+
+    /// Writes the incidents that are over by now.
+    pub(crate) fn tick<S: LogSink>(&mut self, now: u64, log: &mut LogWriter<S>) {
+        let over = self.incidents.over(now);
+        self.tell(now, over, log);
+    }
+
+    /// Writes the incidents that are left: the traffic has ended.
+    pub(crate) fn finish<S: LogSink>(&mut self, now: u64, log: &mut LogWriter<S>) {
+        let all = self.incidents.all();
+        self.tell(now, all, log);
+    }
+
+    fn tell<S: LogSink>(&mut self, now: u64, incidents: Vec<Incident>, log: &mut LogWriter<S>) {
+        let about = About { at: now, conn: None, source: None, target: None, service: "incident" };
+        for incident in incidents {
+            self.incidents_by_level[level_index(incident.level)] += 1;
+            // An incident always serialises.
+            if let Ok(line) = serde_json::to_string(&incident) {
+                log.json_line(Log::Incidents, &line, &about);
+            }
         }
     }
 
@@ -100,23 +132,34 @@ impl Findings {
     ) {
         let entities = entities(record, card.by_target);
         let key = (card.name.clone(), entities.clone());
+        let target = if card.by_target { record.target.as_ref().map(|target| target.address) } else { None };
+        let seen = Seen {
+            at: record.at,
+            card,
+            hosts: [Some(record.source.address), target],
+            entities: &entities,
+            frame: record.frame,
+        };
+        let incident = self.incidents.note(&seen, || sentence(record));
         let (mut since_last, mut quiet) = (0, QUIET);
         if let Some(said) = self.said.get_mut(&key) {
-            if record.at.saturating_sub(said.at) < said.quiet {
+            let pause = record.at.saturating_sub(said.last);
+            said.last = record.at;
+            if pause < QUIET && record.at.saturating_sub(said.at) < said.quiet {
                 said.swallowed += 1;
                 self.swallowed += 1;
                 return;
             }
             since_last = said.swallowed;
-            if since_last > 0 {
+            if since_last > 0 && pause < QUIET {
                 quiet = (said.quiet * 2).min(QUIET_MAX);
             }
         }
         if self.said.len() >= REMEMBERED_MAX {
-            self.said.retain(|_, said| record.at.saturating_sub(said.at) < said.quiet);
+            self.said.retain(|_, said| record.at.saturating_sub(said.last) < QUIET);
         }
         if self.said.len() < REMEMBERED_MAX {
-            self.said.insert(key, Said { at: record.at, quiet, swallowed: 0 });
+            self.said.insert(key, Said { at: record.at, last: record.at, quiet, swallowed: 0 });
         }
         let mut message = sentence(record);
         if let Some(count) = count {
@@ -145,12 +188,14 @@ impl Findings {
             uid: record.conn.map(|conn| conn.uid.as_str().to_owned()),
             frames,
             message,
+            incident,
         };
         self.by_level[level_index(card.level)] += 1;
         // A finding always serialises.
         if let Ok(line) = serde_json::to_string(&finding) {
             log.json_line(Log::Findings, &line, &About::record(record));
         }
+        self.tick(record.at, log);
     }
 }
 

@@ -10,7 +10,8 @@
 //! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
 //! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
-//! `sentence`, [`sensor`] (the way of a frame), [`value`] and [`output`] (what takes entries beside the logs), [`cli`].
+//! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`] and [`output`] (what takes entries beside the
+//! logs), [`cli`].
 
 mod analyser;
 pub mod capture;
@@ -23,6 +24,7 @@ mod facts;
 mod findings;
 mod flow;
 pub mod frame;
+mod incidents;
 mod inventory;
 mod known;
 pub mod log;

@@ -26,11 +26,14 @@ pub enum Log {
     Inventory,
     /// What the rules concluded: always JSON lines.
     Findings,
+    /// Findings of one story, told as one when it is over: always JSON lines.
+    Incidents,
 }
 
 impl Log {
     /// Every log.
-    pub const ALL: [Self; 5] = [Self::Conn, Self::Modbus, Self::Weird, Self::Inventory, Self::Findings];
+    pub const ALL: [Self; 6] =
+        [Self::Conn, Self::Modbus, Self::Weird, Self::Inventory, Self::Findings, Self::Incidents];
 
     /// Name of its file.
     pub const fn file_name(self) -> &'static str {
@@ -40,6 +43,7 @@ impl Log {
             Self::Weird => "weird.log",
             Self::Inventory => "inventory.log",
             Self::Findings => "findings.jsonl",
+            Self::Incidents => "incidents.jsonl",
         }
     }
 
@@ -50,7 +54,7 @@ impl Log {
             Self::Modbus => MODBUS,
             Self::Weird => WEIRD,
             Self::Inventory => INVENTORY,
-            Self::Findings => &[],
+            Self::Findings | Self::Incidents => &[],
         }
     }
 

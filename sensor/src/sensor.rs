@@ -87,6 +87,8 @@ pub struct Summary {
     pub weirds: u64,
     /// Findings by level, the lowest first: informational, low, medium, high, critical.
     pub findings: [u64; 5],
+    /// Incidents by level, the lowest first; none is below medium.
+    pub incidents: [u64; 5],
     /// Findings not repeated because they had been said not long before.
     pub findings_swallowed: u64,
 }
@@ -164,10 +166,12 @@ impl<S: LogSink> Sensor<S> {
         for conn in self.flows.drain() {
             self.on_conn_over(conn);
         }
+        self.findings.finish(self.now, &mut self.log);
         self.inventory.write(&self.known, &mut self.log);
         self.summary.evicted = self.flows.evicted;
         self.summary.hosts = self.inventory.len();
         self.summary.findings = self.findings.by_level;
+        self.summary.incidents = self.findings.incidents_by_level;
         self.summary.findings_swallowed = self.findings.swallowed;
         self.summary.connections = self.log.rows(Log::Conn);
         self.summary.modbus_pdus = self.log.rows(Log::Modbus);
@@ -192,6 +196,7 @@ impl<S: LogSink> Sensor<S> {
             self.next_second = self.now + SECOND;
             self.judge_what_did_not_happen();
             self.judge_process();
+            self.findings.tick(self.now, &mut self.log);
         }
     }
 

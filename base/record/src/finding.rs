@@ -82,4 +82,7 @@ pub struct Finding {
     pub frames: Vec<u64>,
     /// One sentence in words first, then numbers.
     pub message: String,
+    /// Number of the incident that it is part of, see [`crate::Incident`]; what is below medium opens none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<u32>,
 }

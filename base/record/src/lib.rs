@@ -4,8 +4,8 @@
 //! calls, and the reader and writer of a run directory with its hashes. It knows no network, no plant and no
 //! wall clock: every time in it is [`VirtualTime`], counted from the start of the run.
 //!
-//! Reading order: [`time`], [`clock`], [`keyed`], [`entity`], [`truth`], [`event`], [`finding`], [`call`],
-//! [`outside`], [`run`]; beside them [`attack`], the pinned table of techniques.
+//! Reading order: [`time`], [`clock`], [`keyed`], [`entity`], [`truth`], [`event`], [`finding`],
+//! [`incident`], [`call`], [`outside`], [`run`]; beside them [`attack`], the pinned table of techniques.
 
 pub mod attack;
 pub mod call;
@@ -13,6 +13,7 @@ pub mod clock;
 pub mod entity;
 pub mod event;
 pub mod finding;
+pub mod incident;
 pub mod keyed;
 pub mod outside;
 pub mod run;
@@ -24,6 +25,7 @@ pub use clock::{Clock, with_timeout};
 pub use entity::{EntityId, EntityKind};
 pub use event::{Event, EventLog, EventSource};
 pub use finding::{Finding, Level};
+pub use incident::Incident;
 pub use keyed::KeyedStream;
 pub use outside::{Outside, OutsideInput};
 pub use run::{RecordError, RunManifest, RunReader, RunWriter};

@@ -1,7 +1,8 @@
 //! A run on disk: the writer that hashes as it writes, the reader that checks.
 //!
 //! ```text
-//! DIR/  run.json span.pcapng process.csv truth.jsonl events.jsonl outside.jsonl findings.jsonl logs/*.log
+//! DIR/  run.json span.pcapng process.csv truth.jsonl events.jsonl outside.jsonl findings.jsonl
+//!       incidents.jsonl logs/*.log
 //! ```
 //!
 //! `run.json` is written last, atomically, and names the SHA-256 of every other file: a directory without it

@@ -10,7 +10,7 @@ use crate::cli::PackArgs;
 use crate::exit::Exit;
 
 /// What a trainee must not see: what really happened, and what others concluded.
-const LEFT_OUT: [&str; 2] = ["truth.jsonl", "findings.jsonl"];
+const LEFT_OUT: [&str; 3] = ["truth.jsonl", "findings.jsonl", "incidents.jsonl"];
 
 pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
     let reader = RunReader::open(&args.run)?;

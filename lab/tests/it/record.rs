@@ -25,13 +25,14 @@ fn the_sensor_reads_the_capture_as_it_saw_it_in_line() {
     let mut compared = 0;
     for entry in fs::read_dir(&logs).unwrap().flatten() {
         let name = entry.file_name();
-        let in_line = if name == "findings.jsonl" { run.join(&name) } else { run.join("logs").join(&name) };
+        let beside = name.ends_with(".jsonl");
+        let in_line = if beside { run.join(&name) } else { run.join("logs").join(&name) };
         assert_eq!(fs::read(entry.path()).unwrap(), fs::read(&in_line).unwrap(), "{}", in_line.display());
         compared += 1;
     }
     assert!(compared >= 4, "{compared} logs");
     assert_eq!(
-        fs::read_dir(run.join("logs")).unwrap().count() + 1,
+        fs::read_dir(run.join("logs")).unwrap().count() + ["findings.jsonl", "incidents.jsonl"].len(),
         compared,
         "no log is in the record alone"
     );
@@ -46,6 +47,7 @@ fn a_record_for_a_trainee_holds_no_answers() {
         ["pack".as_ref(), run.as_os_str(), "--trainee".as_ref(), "--out".as_ref(), packed.as_os_str()];
     done(words);
     assert!(!packed.join("truth.jsonl").exists() && !packed.join("findings.jsonl").exists());
+    assert!(run.join("incidents.jsonl").exists() && !packed.join("incidents.jsonl").exists());
     let manifest = manifest(&packed);
     assert!(manifest.get("seed").is_none() && manifest.get("settings").is_none());
     assert!(!manifest["topology"].as_object().unwrap().contains_key("192.168.1.77"));

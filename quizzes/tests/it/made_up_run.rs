@@ -143,6 +143,7 @@ pub(crate) fn open(directory: &Path, scenario: &str, attacked: bool) -> RecordVi
         uid: None,
         frames: vec![40],
         message: "asked for more than the pump gives".into(),
+        incident: None,
     };
     let findings = [finding(10.0, Level::Informational), finding(1801.0, Level::High)];
     writer.json_lines("findings.jsonl", &findings).unwrap();

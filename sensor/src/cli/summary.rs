@@ -19,6 +19,8 @@ pub(crate) fn print(args: &SenseArgs, summary: &Summary, out: &mut dyn Write) ->
         out,
         "findings: {critical} critical, {high} high, {medium} medium, {low} low, {informational} informational"
     )?;
+    let incidents: u64 = summary.incidents.iter().sum();
+    writeln!(out, "incidents: {incidents} (incidents.jsonl)")?;
     if summary.odd_frames + summary.weirds > 0 {
         writeln!(out, "oddities: {} (weird.log)", summary.weirds)?;
     }
