@@ -22,7 +22,7 @@ use record::run::HashedFile;
 use record::{EventSource, OutsideInput, RecordError, RunManifest, RunWriter, TruthStep, VirtualTime};
 use scenarios::{Cast, Plan};
 
-use sensor::{Log, RuleSet, Sensor, SensorConfig, Summary, WriterSink};
+use sensor::{Log, LogSet, RuleSet, Sensor, SensorConfig, Summary, WriterSink};
 use site::Site;
 
 use crate::assembly::{Assembly, Controllers, LabError, StepWatcher, Watchers};
@@ -286,6 +286,7 @@ fn install_sensor(
     let config = SensorConfig {
         site: Some(Arc::clone(&order.site)),
         origin: Some(order.plan.start),
+        logs: LogSet::BASIC,
         ..SensorConfig::default()
     };
     let rules = RuleSet::embedded().map_err(LabError::from)?;

@@ -16,6 +16,7 @@
 mod analyser;
 pub mod capture;
 pub mod cli;
+mod columns;
 mod dnp3;
 mod end;
 mod enrich;
@@ -41,7 +42,7 @@ mod tcp;
 pub mod value;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
-pub use log::{Log, LogFormat};
+pub use log::{Log, LogFormat, LogSet};
 pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};
 pub use sensor::{Sensor, SensorConfig, Summary};

@@ -1,6 +1,6 @@
 //! Logs: which there are, their columns, and how a row is written.
 //!
-//! Columns and their order are Zeek's (version 8.0), so that whatever reads Zeek's logs reads these. A log is
+//! Columns and their order are Zeek's and ICSNPP's (`columns`), so that whatever reads theirs reads these. A log is
 //! tab-separated with Zeek's header lines, or JSON with one object per line. `#open` and `#close` carry the times of
 //! the first and the last frame, not of the wall clock: the same frames give the same files. A log without rows is not
 //! written at all, as with Zeek.
@@ -9,6 +9,7 @@ use std::io;
 
 use record::VirtualTime;
 
+use crate::columns::{self, Columns};
 use crate::output::{About, Entry, Output};
 use crate::row::{Field, civil, header, write_json, write_tsv};
 pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
@@ -20,6 +21,20 @@ pub enum Log {
     Conn,
     /// One row per Modbus PDU.
     Modbus,
+    /// One row per Modbus request and its response, with addresses and values (ICSNPP).
+    ModbusDetailed,
+    /// Modbus function 22 (ICSNPP).
+    ModbusMaskWriteRegister,
+    /// Modbus function 23 (ICSNPP).
+    ModbusReadWriteMultipleRegisters,
+    /// Modbus function 43/14 (ICSNPP).
+    ModbusReadDeviceIdentification,
+    /// Who speaks Modbus, and as what.
+    KnownModbus,
+    /// Holding registers that read otherwise than before.
+    ModbusRegisterChange,
+    /// Values of tags in engineering units.
+    Values,
     /// Oddities of the traffic.
     Weird,
     /// One row per host, written at the end.
@@ -30,110 +45,111 @@ pub enum Log {
     Incidents,
 }
 
+/// Every log, in the order of [`Log`]: its file, its columns, and whether it is one of the few that every run keeps.
+const CARDS: [(Log, &str, Columns, bool); 13] = [
+    (Log::Conn, "conn.log", columns::CONN, true),
+    (Log::Modbus, "modbus.log", columns::MODBUS, true),
+    (Log::ModbusDetailed, "modbus_detailed.log", columns::MODBUS_DETAILED, false),
+    (
+        Log::ModbusMaskWriteRegister,
+        "modbus_mask_write_register.log",
+        columns::MODBUS_MASK_WRITE_REGISTER,
+        false,
+    ),
+    (
+        Log::ModbusReadWriteMultipleRegisters,
+        "modbus_read_write_multiple_registers.log",
+        columns::MODBUS_READ_WRITE_MULTIPLE_REGISTERS,
+        false,
+    ),
+    (
+        Log::ModbusReadDeviceIdentification,
+        "modbus_read_device_identification.log",
+        columns::MODBUS_READ_DEVICE_IDENTIFICATION,
+        false,
+    ),
+    (Log::KnownModbus, "known_modbus.log", columns::KNOWN_MODBUS, false),
+    (Log::ModbusRegisterChange, "modbus_register_change.log", columns::MODBUS_REGISTER_CHANGE, false),
+    (Log::Values, "values.log", columns::VALUES, false),
+    (Log::Weird, "weird.log", columns::WEIRD, true),
+    (Log::Inventory, "inventory.log", columns::INVENTORY, true),
+    (Log::Findings, "findings.jsonl", &[], true),
+    (Log::Incidents, "incidents.jsonl", &[], true),
+];
+
 impl Log {
     /// Every log.
-    pub const ALL: [Self; 6] =
-        [Self::Conn, Self::Modbus, Self::Weird, Self::Inventory, Self::Findings, Self::Incidents];
+    pub const ALL: [Self; CARDS.len()] = {
+        let mut all = [Self::Conn; CARDS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = CARDS[at].0;
+            at += 1;
+        }
+        all
+    };
 
     /// Name of its file.
     pub const fn file_name(self) -> &'static str {
-        match self {
-            Self::Conn => "conn.log",
-            Self::Modbus => "modbus.log",
-            Self::Weird => "weird.log",
-            Self::Inventory => "inventory.log",
-            Self::Findings => "findings.jsonl",
-            Self::Incidents => "incidents.jsonl",
-        }
+        CARDS[self as usize].1
     }
 
     /// Columns: name and Zeek's type.
     pub const fn columns(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Conn => CONN,
-            Self::Modbus => MODBUS,
-            Self::Weird => WEIRD,
-            Self::Inventory => INVENTORY,
-            Self::Findings | Self::Incidents => &[],
-        }
+        CARDS[self as usize].2
     }
 
     /// Zeek's `#path`.
-    pub(crate) fn path(self) -> &'static str {
+    pub fn path(self) -> &'static str {
         self.file_name().split('.').next().unwrap_or_default()
     }
 }
 
-const CONN: &[(&str, &str)] = &[
-    ("ts", "time"),
-    ("uid", "string"),
-    ("id.orig_h", "addr"),
-    ("id.orig_p", "port"),
-    ("id.resp_h", "addr"),
-    ("id.resp_p", "port"),
-    ("proto", "enum"),
-    ("service", "string"),
-    ("duration", "interval"),
-    ("orig_bytes", "count"),
-    ("resp_bytes", "count"),
-    ("conn_state", "string"),
-    ("local_orig", "bool"),
-    ("local_resp", "bool"),
-    ("missed_bytes", "count"),
-    ("history", "string"),
-    ("orig_pkts", "count"),
-    ("orig_ip_bytes", "count"),
-    ("resp_pkts", "count"),
-    ("resp_ip_bytes", "count"),
-    ("tunnel_parents", "set[string]"),
-    ("ip_proto", "count"),
-];
+/// Which logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogSet(u64);
 
-const MODBUS: &[(&str, &str)] = &[
-    ("ts", "time"),
-    ("uid", "string"),
-    ("id.orig_h", "addr"),
-    ("id.orig_p", "port"),
-    ("id.resp_h", "addr"),
-    ("id.resp_p", "port"),
-    ("tid", "count"),
-    ("unit", "count"),
-    ("func", "string"),
-    ("pdu_type", "string"),
-    ("exception", "string"),
-];
+impl LogSet {
+    /// All of them.
+    pub const FULL: Self = Self(u64::MAX);
 
-const WEIRD: &[(&str, &str)] = &[
-    ("ts", "time"),
-    ("uid", "string"),
-    ("id.orig_h", "addr"),
-    ("id.orig_p", "port"),
-    ("id.resp_h", "addr"),
-    ("id.resp_p", "port"),
-    ("name", "string"),
-    ("addl", "string"),
-    ("notice", "bool"),
-    ("peer", "string"),
-    ("source", "string"),
-];
+    /// Connections, Modbus PDUs, oddities, hosts and conclusions: what a run of the lab keeps. The others repeat the
+    /// capture in more words and can be had from it at any time.
+    pub const BASIC: Self = {
+        let (mut set, mut at) = (0, 0);
+        while at < CARDS.len() {
+            set |= (CARDS[at].3 as u64) << at;
+            at += 1;
+        }
+        Self(set)
+    };
 
-const INVENTORY: &[(&str, &str)] = &[
-    ("ts", "time"),
-    ("last_seen", "time"),
-    ("host", "addr"),
-    ("mac", "string"),
-    ("mac_vendor", "string"),
-    ("name", "string"),
-    ("zone", "string"),
-    ("level", "string"),
-    ("role", "string"),
-    ("documented", "bool"),
-    ("protocols", "set[string]"),
-    ("device", "string"),
-    ("vendor", "string"),
-    ("product", "string"),
-    ("revision", "string"),
-];
+    /// Is a log in it?
+    pub const fn contains(self, log: Log) -> bool {
+        self.0 >> log as u64 & 1 == 1
+    }
+}
+
+impl std::str::FromStr for LogSet {
+    type Err = String;
+
+    /// `full`, `basic`, or names with commas between them, as in `conn,modbus_detailed`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let one = |name: &str| {
+            let log = Log::ALL.into_iter().find(|log| log.path() == name || log.file_name() == name);
+            match (name, log) {
+                ("full", _) => Ok(Self::FULL.0),
+                ("basic", _) => Ok(Self::BASIC.0),
+                (_, Some(log)) => Ok(1 << log as u64),
+                _ => {
+                    let known: Vec<_> = Log::ALL.into_iter().map(Log::path).collect();
+                    Err(format!("no log is called {name:?}; there are full, basic, {}", known.join(", ")))
+                }
+            }
+        };
+        text.split(',').map(|name| one(name.trim())).try_fold(0, |set, one| Ok(set | one?)).map(Self)
+    }
+}
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -152,6 +168,7 @@ pub enum LogFormat {
 pub(crate) struct LogWriter<S> {
     pub(crate) sink: S,
     format: LogFormat,
+    set: LogSet,
     line: Vec<u8>,
     opened: [bool; Log::ALL.len()],
     rows: [u64; Log::ALL.len()],
@@ -162,10 +179,10 @@ pub(crate) struct LogWriter<S> {
 }
 
 impl<S: LogSink> LogWriter<S> {
-    pub(crate) fn new(sink: S, format: LogFormat) -> Self {
+    pub(crate) fn new(sink: S, format: LogFormat, set: LogSet) -> Self {
         let (opened, rows) = ([false; Log::ALL.len()], [0; Log::ALL.len()]);
         let (first, last, error, outputs) = (None, 0, None, Vec::new());
-        Self { sink, format, line: Vec::new(), opened, rows, first, last, error, outputs }
+        Self { sink, format, set, line: Vec::new(), opened, rows, first, last, error, outputs }
     }
 
     /// Notes the time of a frame, for `#open` and `#close`.
@@ -178,10 +195,18 @@ impl<S: LogSink> LogWriter<S> {
         self.rows[log as usize]
     }
 
+    /// Whether a log is written. What is not need not be made.
+    pub(crate) fn wants(&self, log: Log) -> bool {
+        self.set.contains(log)
+    }
+
     /// Writes one row; `fields` in the order of the log's columns.
     pub(crate) fn row(&mut self, log: Log, fields: &[Field<'_>]) {
         debug_assert_eq!(fields.len(), log.columns().len(), "{log:?}");
         self.rows[log as usize] += 1;
+        if !self.wants(log) {
+            return;
+        }
         if !self.outputs.is_empty() && !self.show(&Entry::row(log, fields, self.last)) {
             return;
         }
@@ -224,6 +249,9 @@ impl<S: LogSink> LogWriter<S> {
     /// Writes a line that is JSON in every format.
     pub(crate) fn json_line(&mut self, log: Log, line: &str, about: &About) {
         self.rows[log as usize] += 1;
+        if !self.wants(log) {
+            return;
+        }
         if !self.outputs.is_empty() {
             let value = serde_json::from_str(line).unwrap_or_default();
             if !self.show(&Entry::json(log, line, &value, about)) {
@@ -294,7 +322,7 @@ mod tests {
     use std::net::IpAddr;
 
     fn weird(format: LogFormat, addl: &str) -> String {
-        let mut writer = LogWriter::new(MemorySink::default(), format);
+        let mut writer = LogWriter::new(MemorySink::default(), format, LogSet::FULL);
         writer.frame_at(1_400_547_199_329_569_000);
         let unset = Field::Unset;
         writer.row(
@@ -325,6 +353,16 @@ mod tests {
         assert_eq!(lines[4..6], ["#path\tweird", "#open\t2014-05-20-00-53-19"]);
         assert_eq!(lines[8], "1400547199.329569\t-\t192.168.1.20\t502\t-\t-\todd\ta\\x09b\tF\t-\t-");
         assert_eq!(lines[9], "#close\t2014-05-20-00-53-19");
+    }
+
+    #[test]
+    fn sets_of_logs_are_named() {
+        assert_eq!(Log::ALL.map(|log| log as usize), std::array::from_fn(|at| at));
+        let set: LogSet = "conn, values".parse().unwrap();
+        assert!(set.contains(Log::Conn) && set.contains(Log::Values) && !set.contains(Log::Modbus));
+        assert_eq!("basic".parse(), Ok(LogSet::BASIC));
+        assert!(!LogSet::BASIC.contains(Log::ModbusDetailed));
+        assert!("con".parse::<LogSet>().unwrap_err().contains("modbus_detailed"));
     }
 
     #[test]

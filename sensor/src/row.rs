@@ -20,6 +20,10 @@ pub(crate) enum Field<'a> {
     Address(IpAddr),
     Bool(bool),
     Set(&'a [&'a str]),
+    Float(f64),
+    Counts(&'a [u16]),
+    /// Text as a device sent it, which need not be text.
+    Octets(&'a [u8]),
 }
 
 impl<'a> Field<'a> {
@@ -33,6 +37,9 @@ impl<'a> Field<'a> {
             Self::Text(text) => Value::Text(Cow::Borrowed(text)),
             Self::Address(address) => Value::Address(address),
             Self::Bool(flag) => Value::Bool(flag),
+            Self::Float(number) => Value::Float(number),
+            Self::Counts(items) => Value::List(items.iter().map(|item| Value::Int((*item).into())).collect()),
+            Self::Octets(octets) => Value::Text(as_text(octets)),
             Self::Set(items) => {
                 Value::List(items.iter().map(|item| Value::Text(Cow::Borrowed(item))).collect())
             }
@@ -129,7 +136,11 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
         Field::Count(count) => write_number(out, count),
         Field::Text("") | Field::Set([]) => out.extend_from_slice(b"(empty)"),
-        Field::Text(text) => write_escaped(out, text, false),
+        Field::Text(text) => write_escaped(out, text.as_bytes(), false),
+        Field::Counts([]) | Field::Octets([]) => out.extend_from_slice(b"(empty)"),
+        Field::Counts(counts) => write_counts(out, counts),
+        Field::Float(number) => write_float(out, number),
+        Field::Octets(octets) => write_escaped(out, octets, false),
         Field::Address(address) => write_address(out, address),
         Field::Bool(value) => out.push(if value { b'T' } else { b'F' }),
         Field::Set(items) => {
@@ -137,28 +148,68 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
                 if index > 0 {
                     out.push(b',');
                 }
-                write_escaped(out, item, true);
+                write_escaped(out, item.as_bytes(), true);
             }
         }
     }
 }
 
-/// Tabs, backslashes and control characters become `\xNN`, so that a row stays a row whatever a device sends.
-fn write_escaped(out: &mut Vec<u8>, text: &str, in_set: bool) {
-    if text == "-" {
+fn write_counts(out: &mut Vec<u8>, counts: &[u16]) {
+    for (index, count) in counts.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_number(out, u64::from(*count));
+    }
+}
+
+/// The shortest decimal that reads back as the same number. What is no number is not set.
+fn write_float(out: &mut Vec<u8>, number: f64) {
+    if number.is_finite() {
+        // Writing to a Vec cannot fail.
+        drop(write!(out, "{number}"));
+    } else {
+        out.push(b'-');
+    }
+}
+
+/// Tabs, backslashes, control characters and what is not UTF-8 become `\xNN`, so that a row stays a row whatever a
+/// device sends.
+fn write_escaped(out: &mut Vec<u8>, octets: &[u8], in_set: bool) {
+    if octets == b"-" {
         out.extend_from_slice(b"\\x2d");
         return;
     }
-    for octet in text.bytes() {
-        if octet < 0x20 || octet == b'\\' || octet == 0x7f || (in_set && octet == b',') {
-            let digits = b"0123456789abcdef";
-            out.extend_from_slice(b"\\x");
-            out.push(digits[usize::from(octet >> 4)]);
-            out.push(digits[usize::from(octet & 15)]);
-        } else {
-            out.push(octet);
+    for chunk in octets.utf8_chunks() {
+        for octet in chunk.valid().bytes() {
+            if octet < 0x20 || octet == b'\\' || octet == 0x7f || (in_set && octet == b',') {
+                write_escape(out, octet);
+            } else {
+                out.push(octet);
+            }
         }
+        chunk.invalid().iter().for_each(|octet| write_escape(out, *octet));
     }
+}
+
+fn write_escape(out: &mut Vec<u8>, octet: u8) {
+    let digits = b"0123456789abcdef";
+    out.extend_from_slice(b"\\x");
+    out.push(digits[usize::from(octet >> 4)]);
+    out.push(digits[usize::from(octet & 15)]);
+}
+
+/// Octets as text, as Zeek shows them in JSON: what is not printable as `\xNN`.
+fn as_text(octets: &[u8]) -> Cow<'_, str> {
+    let is_plain = |octet: &u8| *octet >= 0x20 && *octet != 0x7f && *octet != b'\\';
+    if let Ok(text) = std::str::from_utf8(octets)
+        && octets.iter().all(is_plain)
+    {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = Vec::new();
+    write_escaped(&mut escaped, octets, false);
+    Cow::Owned(String::from_utf8_lossy(&escaped).into_owned())
 }
 
 pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
@@ -172,6 +223,14 @@ pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
             write_address(out, address);
             out.push(b'"');
         }
+        Field::Float(number) if number.is_finite() => write_float(out, number),
+        Field::Float(_) => out.extend_from_slice(b"null"),
+        Field::Counts(counts) => {
+            out.push(b'[');
+            write_counts(out, counts);
+            out.push(b']');
+        }
+        Field::Octets(octets) => write_json_text(out, &as_text(octets)),
         Field::Bool(value) => out.extend_from_slice(if value { b"true" } else { b"false" }),
         Field::Set(items) => {
             out.push(b'[');
@@ -201,6 +260,26 @@ fn write_json_text(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn octets_that_are_no_text_are_escaped() {
+        let show = |field| {
+            let (mut tsv, mut json) = (Vec::new(), Vec::new());
+            write_tsv(&mut tsv, field);
+            write_json(&mut json, field);
+            (String::from_utf8(tsv).unwrap(), String::from_utf8(json).unwrap())
+        };
+        let both = |tsv: &str, json: &str| (tsv.to_owned(), json.to_owned());
+        assert_eq!(show(Field::Octets(&[0, 0])), both("\\x00\\x00", "\"\\\\x00\\\\x00\""));
+        assert_eq!(
+            show(Field::Octets(b"1.2\xff\xe2\x82\xac")),
+            both("1.2\\xff\u{20ac}", "\"1.2\\\\xff\u{20ac}\"")
+        );
+        assert_eq!(show(Field::Counts(&[1, 65_535])), both("1,65535", "[1,65535]"));
+        assert_eq!(show(Field::Counts(&[])), both("(empty)", "[]"));
+        assert_eq!(show(Field::Float(7.25)), both("7.25", "7.25"));
+        assert_eq!(show(Field::Float(f64::NAN)), both("-", "null"));
+    }
 
     #[test]
     fn civil_dates_hold_at_the_edges() {

@@ -28,7 +28,7 @@ use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, n
 use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
 use crate::inventory::Inventory;
 use crate::known::Known;
-use crate::log::{Log, LogFormat, LogWriter};
+use crate::log::{Log, LogFormat, LogSet, LogWriter};
 use crate::output::Output;
 use crate::process::Process;
 use crate::row::Field;
@@ -56,13 +56,22 @@ pub struct SensorConfig {
     pub origin: Option<StartTime>,
     /// How logs are written.
     pub format: LogFormat,
+    /// Which logs are written.
+    pub logs: LogSet,
     /// Most connections that are open at once; further ones push out others, counted.
     pub connections_max: usize,
 }
 
 impl Default for SensorConfig {
     fn default() -> Self {
-        Self { site: None, learn: LEARN, origin: None, format: LogFormat::Tsv, connections_max: 16 << 10 }
+        Self {
+            site: None,
+            learn: LEARN,
+            origin: None,
+            format: LogFormat::Tsv,
+            logs: LogSet::FULL,
+            connections_max: 16 << 10,
+        }
     }
 }
 
@@ -116,7 +125,7 @@ impl<S: LogSink> Sensor<S> {
         let known = Known::new(config.site);
         let learn = u64::try_from(config.learn.as_nanos()).unwrap_or(u64::MAX);
         Self {
-            log: LogWriter::new(sink, config.format),
+            log: LogWriter::new(sink, config.format, config.logs),
             process: Process::new(&known),
             known,
             facts: Facts::new(learn),

@@ -11,7 +11,7 @@ use super::progress::Progress;
 use super::span::parse_span;
 use super::summary::print;
 use crate::capture::{CaptureError, CaptureReader};
-use crate::log::LogFormat;
+use crate::log::{LogFormat, LogSet};
 use crate::rules::RuleSet;
 use crate::sensor::{Sensor, SensorConfig, Summary};
 use crate::sink::directory_sink;
@@ -25,7 +25,7 @@ pub struct SenseArgs {
     /// Capture to read, pcap or pcapng; - for standard input
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub read: PathBuf,
-    /// Directory for conn.log, modbus.log, weird.log, inventory.log and findings.jsonl; made if it is not there
+    /// Directory for conn.log, modbus.log, findings.jsonl and the other logs; made if it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub log_dir: PathBuf,
     /// Documentation of the site: the name of one that comes with Fieldrange, or a file ending in .toml
@@ -43,6 +43,9 @@ pub struct SenseArgs {
     /// How logs are written
     #[arg(long, value_enum, default_value = "tsv")]
     pub format: Format,
+    /// Which logs are written: full, basic (those that a run of the lab keeps), or names with commas between them
+    #[arg(long, value_name = "SET", default_value = "full")]
+    pub logs: LogSet,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
@@ -87,6 +90,7 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
         learn: args.learn,
         origin: args.origin,
         format: if args.format == Format::Json { LogFormat::Json } else { LogFormat::Tsv },
+        logs: args.logs,
         ..SensorConfig::default()
     };
     let rules = match &args.rules {
