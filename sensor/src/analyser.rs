@@ -21,6 +21,7 @@
 
 use std::ops::Range;
 
+use wire::dnp3::crc::crc16;
 use wire::modbus::{Framing, FunctionCode, Packet, next_adu};
 
 use crate::dnp3::Dnp3Conn;
@@ -349,19 +350,13 @@ fn guess_dnp3(octets: &[u8], hint: Hint) -> Guess {
         [5, 0x64, length, header @ ..] if *length >= 5 => match header {
             [_, _, _, _, _, low, high, ..] => {
                 let told = u16::from_le_bytes([*low, *high]);
-                if dnp3_crc(&octets[..8]) == told { Guess::Is } else { Guess::IsNot }
+                if crc16(&octets[..8]) == told { Guess::Is } else { Guess::IsNot }
             }
             _ => Guess::MayBe,
         },
         [5] | [5, 0x64] => Guess::MayBe,
         _ => Guess::IsNot,
     }
-}
-
-/// CRC-16/DNP (IEEE 1815-2012, section 9.2.4.3): reflected polynomial A6BC, complemented.
-fn dnp3_crc(octets: &[u8]) -> u16 {
-    let step = |crc: u16, _| if crc & 1 == 1 { crc >> 1 ^ 0xa6bc } else { crc >> 1 };
-    !octets.iter().fold(0, |crc, octet| (0..8).fold(crc ^ u16::from(*octet), step))
 }
 
 /// Protocol id 0 will do; another one where its length is right to the octet, so that it can be reported as such.
