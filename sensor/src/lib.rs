@@ -10,8 +10,8 @@
 //! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
 //! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
-//! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`] and [`output`] (what takes entries beside the
-//! logs), [`cli`].
+//! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`], [`filter`] and [`output`] (what takes entries
+//! beside the logs), [`cli`].
 
 mod analyser;
 pub mod capture;
@@ -22,6 +22,7 @@ mod end;
 mod enrich;
 mod event;
 mod facts;
+pub mod filter;
 mod findings;
 mod flow;
 pub mod frame;
@@ -42,6 +43,7 @@ mod tcp;
 pub mod value;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
+pub use filter::{Filter, FilterError};
 pub use log::{Log, LogFormat, LogSet};
 pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};

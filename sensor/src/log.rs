@@ -10,6 +10,7 @@ use std::io;
 use record::VirtualTime;
 
 use crate::columns::{self, Columns};
+use crate::filter::Filter;
 use crate::output::{About, Entry, Output};
 use crate::row::{Field, civil, header, write_json, write_tsv};
 pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
@@ -176,13 +177,25 @@ pub(crate) struct LogWriter<S> {
     last: u64,
     error: Option<io::Error>,
     pub(crate) outputs: Vec<Box<dyn Output>>,
+    pub(crate) filter: Option<Filter>,
 }
 
 impl<S: LogSink> LogWriter<S> {
     pub(crate) fn new(sink: S, format: LogFormat, set: LogSet) -> Self {
         let (opened, rows) = ([false; Log::ALL.len()], [0; Log::ALL.len()]);
-        let (first, last, error, outputs) = (None, 0, None, Vec::new());
-        Self { sink, format, set, line: Vec::new(), opened, rows, first, last, error, outputs }
+        Self {
+            sink,
+            format,
+            set,
+            line: Vec::new(),
+            opened,
+            rows,
+            first: None,
+            last: 0,
+            error: None,
+            outputs: Vec::new(),
+            filter: None,
+        }
     }
 
     /// Notes the time of a frame, for `#open` and `#close`.
@@ -207,7 +220,7 @@ impl<S: LogSink> LogWriter<S> {
         if !self.wants(log) {
             return;
         }
-        if !self.outputs.is_empty() && !self.show(&Entry::row(log, fields, self.last)) {
+        if self.is_watched() && !self.show(&Entry::row(log, fields, self.last)) {
             return;
         }
         self.line.clear();
@@ -252,7 +265,7 @@ impl<S: LogSink> LogWriter<S> {
         if !self.wants(log) {
             return;
         }
-        if !self.outputs.is_empty() {
+        if self.is_watched() {
             let value = serde_json::from_str(line).unwrap_or_default();
             if !self.show(&Entry::json(log, line, &value, about)) {
                 return;
@@ -267,8 +280,15 @@ impl<S: LogSink> LogWriter<S> {
         self.flush_line(log);
     }
 
+    fn is_watched(&self) -> bool {
+        self.filter.is_some() || !self.outputs.is_empty()
+    }
+
     /// Shows an entry to the outputs; whether it is to be written at all.
     fn show(&mut self, entry: &Entry<'_>) -> bool {
+        if self.filter.as_ref().is_some_and(|filter| !filter.matches(entry)) {
+            return false;
+        }
         for output in &mut self.outputs {
             if let Err(error) = output.entry(entry) {
                 self.error.get_or_insert(error);

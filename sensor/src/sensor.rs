@@ -23,6 +23,7 @@ use crate::capture::LinkType;
 use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
 use crate::facts::Facts;
+use crate::filter::Filter;
 use crate::findings::Findings;
 use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles, sniff};
 use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
@@ -138,6 +139,11 @@ impl<S: LogSink> Sensor<S> {
             now: 0,
             next_second: 0,
         }
+    }
+
+    /// Writes and shows only entries that pass from now on. What the sensor concludes is not affected.
+    pub fn set_filter(&mut self, filter: Filter) {
+        self.log.filter = Some(filter);
     }
 
     /// Shows every entry to one more taker from now on.
