@@ -24,6 +24,7 @@ use std::net::IpAddr;
 
 use indexmap::IndexMap;
 use record::event::hex_digest;
+use site::MacAddress;
 
 use crate::analyser::Analyser;
 use crate::facts::PairIndex;
@@ -48,10 +49,14 @@ const SERVER_PORTS: [u16; 40] = [
 pub(crate) type Endpoint = (IpAddr, u16);
 
 /// Transport of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Proto {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Proto {
+    /// TCP.
     Tcp,
+    /// UDP.
     Udp,
+    /// ICMP or ICMPv6.
     Icmp,
 }
 
@@ -108,6 +113,8 @@ pub(crate) struct ConnId {
 /// Where and how often a direction sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Sent {
+    /// Network card that sent the last packet.
+    pub(crate) mac: Option<MacAddress>,
     pub(crate) packets: u64,
     pub(crate) ip_octets: u64,
     /// Payload of UDP and ICMP; `None` before the first packet.

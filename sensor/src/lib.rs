@@ -43,7 +43,9 @@ mod tcp;
 pub mod value;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
+pub use facts::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
 pub use filter::{Filter, FilterError};
+pub use flow::Proto;
 pub use log::{Log, LogFormat, LogSet};
 pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};

@@ -22,7 +22,7 @@ use crate::analyser::{Analyser, Item, Items, Moment};
 use crate::capture::LinkType;
 use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
-use crate::facts::Facts;
+use crate::facts::{Baseline, Facts};
 use crate::filter::Filter;
 use crate::findings::Findings;
 use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles, sniff};
@@ -53,6 +53,8 @@ pub struct SensorConfig {
     pub site: Option<Arc<Site>>,
     /// How long the baseline learns, from the first frame on.
     pub learn: Duration,
+    /// What counts as learnt before the first frame.
+    pub baseline: Option<Arc<Baseline>>,
     /// Start of the run: findings' times count from it. Without it, from 1970.
     pub origin: Option<StartTime>,
     /// How logs are written.
@@ -68,6 +70,7 @@ impl Default for SensorConfig {
         Self {
             site: None,
             learn: LEARN,
+            baseline: None,
             origin: None,
             format: LogFormat::Tsv,
             logs: LogSet::FULL,
@@ -124,12 +127,15 @@ impl<S: LogSink> Sensor<S> {
     /// A sensor that judges by `rules` and writes its logs to `sink`.
     pub fn new(config: SensorConfig, rules: RuleSet, sink: S) -> Self {
         let known = Known::new(config.site);
-        let learn = u64::try_from(config.learn.as_nanos()).unwrap_or(u64::MAX);
+        let mut facts = Facts::new(u64::try_from(config.learn.as_nanos()).unwrap_or(u64::MAX));
+        if let Some(baseline) = &config.baseline {
+            facts.expect(baseline);
+        }
         Self {
             log: LogWriter::new(sink, config.format, config.logs),
             process: Process::new(&known),
             known,
-            facts: Facts::new(learn),
+            facts,
             inventory: Inventory::default(),
             findings: Findings::new(rules, config.origin),
             flows: FlowTable::new(config.connections_max),
@@ -194,6 +200,16 @@ impl<S: LogSink> Sensor<S> {
         Ok(self.summary.clone())
     }
 
+    /// Whether the baseline is still being learnt.
+    pub fn is_learning(&self) -> bool {
+        self.facts.is_learning()
+    }
+
+    /// What was learnt so far, or given as learnt.
+    pub fn baseline(&self) -> Baseline {
+        self.facts.baseline()
+    }
+
     /// The sink below.
     pub fn into_sink(self) -> S {
         self.log.sink
@@ -228,11 +244,15 @@ impl<S: LogSink> Sensor<S> {
 
     /// A host sent something: tells the baseline, the inventory, and, where there is news, the rules.
     fn host_seen(&mut self, at: u64, address: IpAddr, mac: Option<MacAddress>) {
-        self.facts.host_seen(address);
         let on_switch = self.known.is_on_mirrored_switch(address);
-        let (new, mac_changed) = self.inventory.seen(address, mac.filter(|_| on_switch), at);
-        // Without documentation the first span says who is known; with it, a stranger is one from the start.
-        let new = new && on_switch && (self.known.site().is_some() || !self.facts.is_learning());
+        let mac = mac.filter(|_| on_switch);
+        self.facts.host_seen(address, mac);
+        let (new, moved) = self.inventory.seen(address, mac, at);
+        let mac_changed = moved || (new && mac.is_some_and(|mac| self.facts.is_other_card(address, mac)));
+        // Without documentation what was learnt says who is known; with it, a stranger is one from the start.
+        let documented = self.known.site().is_some();
+        let stranger = documented || !(self.facts.is_learning() || self.facts.knows_host(address));
+        let new = new && on_switch && stranger;
         if new || mac_changed {
             self.judge_host(at, address, new, mac_changed);
         }
@@ -276,10 +296,16 @@ impl<S: LogSink> Sensor<S> {
         }
         let slot = match slot {
             Some(slot) => slot,
-            None => self.open(at, frame, packet, from, to, proto, roles(from, to, proto, opens, syn)),
+            None => self.open(at, packet, from, to, proto, roles(from, to, proto, opens, syn)),
         };
         let Some(conn) = self.flows.get(slot) else { return };
         let from_orig = conn.id.orig == from;
+        let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
+        if sent.packets == 0 || sent.mac != frame.source_mac {
+            sent.mac = frame.source_mac;
+            self.host_seen(at, packet.source, frame.source_mac);
+        }
+        let Some(conn) = self.flows.get(slot) else { return };
         let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
         sent.packets += 1;
         sent.ip_octets += u64::from(packet.total_len);
@@ -314,7 +340,6 @@ impl<S: LogSink> Sensor<S> {
     fn open(
         &mut self,
         at: u64,
-        frame: &Frame<'_>,
         packet: &IpPacket<'_>,
         from: Endpoint,
         to: Endpoint,
@@ -322,8 +347,7 @@ impl<S: LogSink> Sensor<S> {
         flipped: bool,
     ) -> usize {
         let (orig, resp) = if flipped { (to, from) } else { (from, to) };
-        self.host_seen(at, packet.source, frame.source_mac);
-        self.facts.host_seen(packet.destination);
+        self.facts.host_seen(packet.destination, None);
         let key = (orig.0, resp.0, proto, resp.1);
         let (pair, count) = self.facts.open_pair(key);
         let uid = Uid::new(orig.0, resp.0, proto, resp.1, count);

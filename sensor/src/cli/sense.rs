@@ -11,9 +11,10 @@ use super::progress::Progress;
 use super::span::parse_span;
 use super::summary::print;
 use crate::capture::{CaptureError, CaptureReader};
+use crate::facts::Baseline;
 use crate::log::{LogFormat, LogSet};
 use crate::rules::RuleSet;
-use crate::sensor::{Sensor, SensorConfig, Summary};
+use crate::sensor::{LEARN, Sensor, SensorConfig, Summary};
 use crate::sink::directory_sink;
 
 /// What the sensor is asked to do.
@@ -31,9 +32,12 @@ pub struct SenseArgs {
     /// Documentation of the site: the name of one that comes with Fieldrange, or a file ending in .toml
     #[arg(long, value_name = "NAME|FILE")]
     pub site: Option<String>,
-    /// How long the baseline learns from the first frame on, as in 90s, 30min, 2h
-    #[arg(long, value_name = "SPAN", default_value = "120s", value_parser = parse_span)]
-    pub learn: Duration,
+    /// How long the baseline learns from the first frame on, as in 90s, 30min, 24h [default: 120s, or 0s with --baseline]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub learn: Option<Duration>,
+    /// What counts as normal: a file that --learn wrote. With --learn, what is learnt is added to the file
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
     /// Directory with Sigma rules of your own, beside those that come with the sensor
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
@@ -77,6 +81,14 @@ pub enum SenseError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The baseline could not be written.
+    #[error("{file}: {source}: name a place that can be written", file = file.display())]
+    Baseline {
+        /// Where it was to go.
+        file: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The summary could not be printed.
     #[error("standard output: {0}")]
     Output(io::Error),
@@ -85,9 +97,12 @@ pub enum SenseError {
 /// Reads a capture through the sensor, writes its logs and prints the summary to `out`. An error comes after the logs of
 /// everything that could be read were written.
 pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError> {
+    let baseline =
+        args.baseline.as_deref().map(|file| load_baseline(file, args.learn.is_some())).transpose()?;
     let config = SensorConfig {
         site: args.site.as_deref().map(load_site).transpose()?.map(Arc::new),
-        learn: args.learn,
+        learn: args.learn.unwrap_or(if baseline.is_some() { Duration::ZERO } else { LEARN }),
+        baseline: baseline.map(Arc::new),
         origin: args.origin,
         format: if args.format == Format::Json { LogFormat::Json } else { LogFormat::Tsv },
         logs: args.logs,
@@ -112,10 +127,17 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
     let sink = directory_sink(&args.log_dir).map_err(trouble)?;
     let mut sensor = Sensor::new(config, rules, sink);
     let mut progress = Progress::new(size);
+    // Written as soon as it is complete: what comes after does not change it, and may go on for months.
+    let mut to_save = args.baseline.as_deref().filter(|_| args.learn.is_some());
     let broken = loop {
         match reader.next_frame() {
             Ok(Some(frame)) => {
                 sensor.on_frame_of(frame.link, frame.unix_nanos, frame.octets, frame.wire_len as usize);
+                if !sensor.is_learning()
+                    && let Some(file) = to_save.take()
+                {
+                    save_baseline(file, &sensor.baseline())?;
+                }
             }
             Ok(None) => break None,
             Err(error) => break Some(error),
@@ -123,12 +145,39 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
         progress.tick(&reader);
     };
     progress.end();
+    if let Some(file) = to_save {
+        save_baseline(file, &sensor.baseline())?;
+    }
     let summary = sensor.finish().map_err(trouble)?;
     print(args, &summary, out).map_err(SenseError::Output)?;
     match broken {
         Some(error) => Err(error.into()),
         None => Ok(summary),
     }
+}
+
+/// The baseline in a file; an empty one where the file is still to be written.
+fn load_baseline(file: &Path, learns: bool) -> Result<Baseline, FileError> {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => Baseline::parse(&name, &text),
+        Err(error) if learns && error.kind() == io::ErrorKind::NotFound => Ok(Baseline::default()),
+        Err(error) => Err(FileError {
+            file: name,
+            line: 0,
+            problem: error.to_string(),
+            fix: "name a baseline that can be read, or add --learn SPAN to write one".to_owned(),
+        }),
+    }
+}
+
+/// Writes the baseline whole or not at all.
+fn save_baseline(file: &Path, baseline: &Baseline) -> Result<(), SenseError> {
+    let trouble = |source| SenseError::Baseline { file: file.to_owned(), source };
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    std::fs::write(&beside, baseline.to_toml()).map_err(trouble)?;
+    std::fs::rename(&beside, file).map_err(trouble)
 }
 
 fn load_site(name: &str) -> Result<Site, FileError> {

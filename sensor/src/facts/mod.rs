@@ -11,10 +11,20 @@
 //! [`PAIRS_MAX`] are kept; where more come, those that were not learnt and have no open connection are forgotten, and
 //! where that does not help, all further pairs share one that knows nothing.
 
+mod dnp3;
+mod file;
+mod polls;
+
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use indexmap::IndexMap;
+use site::MacAddress;
 use wire::modbus::Table;
+
+pub(crate) use dnp3::{Dnp3Facts, Dnp3News, Dnp3Request};
+pub use file::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
+use polls::Polls;
 
 use crate::flow::Proto;
 
@@ -24,12 +34,8 @@ const PAIRS_MAX: usize = 16 << 10;
 const RANGES_MAX: usize = 256;
 /// Different refusals kept per pair.
 const EXCEPTIONS_MAX: usize = 64;
-/// Requests that a client must have sent while learning to count as one that polls.
-const POLLS_MIN: u64 = 5;
-const SECOND: u64 = 1_000_000_000;
-/// A poll is lost when it has been silent for this many of its mean intervals, and at least [`SILENCE_MIN`].
-const SILENCE_INTERVALS: u64 = 20;
-const SILENCE_MIN: u64 = 30 * SECOND;
+/// Network cards kept per host.
+const CARDS_MAX: usize = 4;
 
 /// Where a pair lies; 0 is the one that stands for all that found no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,17 +43,6 @@ pub(crate) struct PairIndex(u32);
 
 /// Source, target, transport, service port.
 pub(crate) type PairKey = (IpAddr, IpAddr, Proto, u16);
-
-/// How often a client asks.
-#[derive(Clone, Copy, Debug, Default)]
-struct Polls {
-    learnt: u64,
-    first: u64,
-    last: u64,
-    /// Silence after which it counts as lost; set when learning ends.
-    patience: Option<u64>,
-    lost: bool,
-}
 
 /// The Modbus side of a pair.
 #[derive(Debug, Default)]
@@ -60,7 +55,33 @@ struct ModbusFacts {
     writes: bool,
     /// Learnt address ranges by table, first and last address.
     ranges: [Vec<(u16, u16)>; 4],
-    polls: Polls,
+    walk: Walk,
+}
+
+/// A client that reads one thing at each address in turn. Who polls a plant reads what it needs, in blocks; who reads
+/// address after address wants to know what there is. Needs no baseline.
+#[derive(Clone, Copy, Debug, Default)]
+struct Walk {
+    at: Option<(Table, u16)>,
+    len: u32,
+}
+
+impl Walk {
+    /// How many addresses in turn were read one by one, this read included; 0 where this one is no part of such a row.
+    fn step(&mut self, range: Option<(Table, u16, u16)>) -> u32 {
+        let Some((table, first, last)) = range else { return 0 };
+        if first != last {
+            *self = Self::default();
+            return 0;
+        }
+        match self.at {
+            Some((known, at)) if known == table && first == at => return 0,
+            Some((known, at)) if known == table && at.checked_add(1) == Some(first) => self.len += 1,
+            _ => self.len = 1,
+        }
+        self.at = Some((table, first));
+        self.len
+    }
 }
 
 /// Who calls whom on which service.
@@ -76,6 +97,8 @@ pub(crate) struct Pair {
     pub(crate) open: u32,
     open_learnt: u32,
     modbus: Option<Box<ModbusFacts>>,
+    dnp3: Option<Box<Dnp3Facts>>,
+    polls: Polls,
 }
 
 impl Pair {
@@ -89,6 +112,8 @@ impl Pair {
             open: 0,
             open_learnt: 0,
             modbus: None,
+            dnp3: None,
+            polls: Polls::default(),
         }
     }
 }
@@ -109,8 +134,13 @@ pub(crate) struct PairNews {
 pub(crate) struct RequestNews {
     pub(crate) new_reader: bool,
     pub(crate) new_writer: bool,
+    /// A new writer that has polled this controller steadily and wrote to others before: a control station that does
+    /// what it is there for.
+    pub(crate) usual_writer: bool,
     pub(crate) new_function: bool,
     pub(crate) new_range: bool,
+    /// Addresses read one by one in turn so far.
+    pub(crate) walk: u32,
 }
 
 /// A poll that stopped.
@@ -134,8 +164,10 @@ pub(crate) struct Facts {
     learning: bool,
     /// Pairs that poll.
     pollers: Vec<PairKey>,
-    /// Hosts that were seen while learning.
-    hosts: IndexMap<IpAddr, ()>,
+    /// Hosts that were seen while learning, with their network cards.
+    hosts: IndexMap<IpAddr, Vec<MacAddress>>,
+    /// Hosts that wrote to some controller while learning.
+    writers: BTreeSet<IpAddr>,
     /// How often pairs were forgotten; part of a uid, so that none repeats.
     pub(crate) forgotten: u64,
 }
@@ -152,6 +184,7 @@ impl Facts {
             learning: true,
             pollers: Vec::new(),
             hosts: IndexMap::new(),
+            writers: BTreeSet::new(),
             forgotten: 0,
         }
     }
@@ -164,16 +197,7 @@ impl Facts {
         }
         self.learning = false;
         for pair in self.pairs.values_mut() {
-            let Some(modbus) = &mut pair.modbus else { continue };
-            let polls = &mut modbus.polls;
-            if polls.learnt < POLLS_MIN {
-                continue;
-            }
-            let interval = (polls.last - polls.first) / (polls.learnt - 1);
-            let patience = (interval * SILENCE_INTERVALS).max(SILENCE_MIN);
-            // One burst and then nothing is no polling; nor is one that had stopped already.
-            if polls.last - polls.first >= self.learn / 4 && until.saturating_sub(polls.last) < patience {
-                polls.patience = Some(patience);
+            if pair.polls.end_of_learning(self.learn, until) {
                 self.pollers.push(pair.key);
             }
         }
@@ -183,10 +207,24 @@ impl Facts {
         self.learning
     }
 
-    pub(crate) fn host_seen(&mut self, address: IpAddr) {
-        if self.learning && self.hosts.len() < PAIRS_MAX {
-            self.hosts.insert(address, ());
+    /// A host sent something, or was spoken to; with the network card that spoke for it.
+    pub(crate) fn host_seen(&mut self, address: IpAddr, card: Option<MacAddress>) {
+        if !self.learning || (self.hosts.len() >= PAIRS_MAX && !self.hosts.contains_key(&address)) {
+            return;
         }
+        let cards = self.hosts.entry(address).or_default();
+        if let Some(card) = card
+            && !cards.contains(&card)
+            && cards.len() < CARDS_MAX
+        {
+            cards.push(card);
+        }
+    }
+
+    /// Whether another network card speaks for a host than those that were learnt.
+    pub(crate) fn is_other_card(&self, address: IpAddr, card: MacAddress) -> bool {
+        !self.learning
+            && self.hosts.get(&address).is_some_and(|cards| !cards.is_empty() && !cards.contains(&card))
     }
 
     pub(crate) fn knows_host(&self, address: IpAddr) -> bool {
@@ -266,32 +304,49 @@ impl Facts {
     /// A Modbus request of a pair.
     pub(crate) fn request(&mut self, index: PairIndex, key: PairKey, request: &RequestFacts) -> RequestNews {
         let learning = self.learning;
+        if learning && request.writes {
+            self.writers.insert(key.0);
+        }
+        let writes_elsewhere = self.writers.contains(&key.0);
         let pair = self.pair(index, key);
+        pair.polls.request(request.at, learning);
+        let polls = pair.polls.interval().is_some();
         let modbus = pair.modbus.get_or_insert_default();
         let bit = 1u128 << (request.function & 0x7f);
-        modbus.polls.last = request.at;
-        modbus.polls.lost = false;
+        let walk = modbus.walk.step(request.range);
         if learning {
-            if modbus.polls.learnt == 0 {
-                modbus.polls.first = request.at;
-            }
-            modbus.polls.learnt += 1;
             modbus.functions |= bit;
             modbus.reads |= request.reads;
             modbus.writes |= request.writes;
             if let Some((table, first, last)) = request.range {
                 learn_range(&mut modbus.ranges[table as usize], first, last);
             }
-            return RequestNews::default();
+            return RequestNews { walk, ..RequestNews::default() };
         }
+        let new_writer = request.writes && !modbus.writes;
         RequestNews {
             new_reader: request.reads && !modbus.reads,
-            new_writer: request.writes && !modbus.writes,
+            new_writer,
+            usual_writer: new_writer && polls && writes_elsewhere,
             new_function: modbus.functions & bit == 0,
             new_range: request.range.is_some_and(|(table, first, last)| {
                 !modbus.ranges[table as usize].iter().any(|(from, to)| *from <= first && last <= *to)
             }),
+            walk,
         }
+    }
+
+    /// A DNP3 request of a pair.
+    pub(crate) fn dnp3_request(
+        &mut self,
+        index: PairIndex,
+        key: PairKey,
+        request: &Dnp3Request<'_>,
+    ) -> Dnp3News {
+        let learning = self.learning;
+        let pair = self.pair(index, key);
+        pair.polls.request(request.at, learning);
+        pair.dnp3.get_or_insert_default().request(request, learning)
     }
 
     /// A refusal that a pair got: whether it is new.
@@ -309,14 +364,8 @@ impl Facts {
     pub(crate) fn lost_polls(&mut self, now: u64) -> Vec<LostPoll> {
         let mut lost = Vec::new();
         for key in &self.pollers {
-            let Some(modbus) = self.pairs.get_mut(key).and_then(|pair| pair.modbus.as_mut()) else {
-                continue;
-            };
-            let polls = &mut modbus.polls;
-            let silence = now.saturating_sub(polls.last);
-            if !polls.lost && polls.patience.is_some_and(|patience| silence > patience) {
-                polls.lost = true;
-                let interval = polls.patience.unwrap_or(0) / SILENCE_INTERVALS;
+            let Some(pair) = self.pairs.get_mut(key) else { continue };
+            if let Some((silence, interval)) = pair.polls.just_lost(now) {
                 lost.push(LostPoll { source: key.0, target: key.1, silence, interval });
             }
         }
@@ -359,6 +408,7 @@ fn learn_range(ranges: &mut Vec<(u16, u16)>, first: u16, last: u16) {
 mod tests {
     use super::*;
 
+    const SECOND: u64 = 1_000_000_000;
     const HMI: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 20));
     const PLC: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 1, 101));
     const KEY: PairKey = (HMI, PLC, Proto::Tcp, 502);
@@ -384,6 +434,36 @@ mod tests {
             assert!(news.new_writer && news.new_function && !news.new_reader);
         }
         assert!(facts.request(index, KEY, &request(3, 5, 14 * SECOND)).new_range);
+    }
+
+    #[test]
+    fn who_reads_address_after_address_walks_and_who_polls_blocks_does_not() {
+        let mut walk = Walk::default();
+        let one = |address| Some((Table::Coils, address, address));
+        let steps = [one(0), one(0), one(1), one(2), one(7), one(8)].map(|range| walk.step(range));
+        assert_eq!(steps, [1, 0, 2, 3, 1, 2]);
+        assert_eq!(walk.step(Some((Table::Coils, 0, 9))), 0);
+        assert_eq!(walk.step(one(9)), 1, "a block ends the row");
+        assert_eq!(walk.step(Some((Table::HoldingRegisters, 10, 10))), 1, "so does another table");
+    }
+
+    #[test]
+    fn a_control_station_may_write_where_it_never_wrote() {
+        let mut facts = Facts::new(100 * SECOND);
+        let other = (HMI, IpAddr::from([192, 168, 1, 102]), Proto::Tcp, 502);
+        let ((index, _), (second, _)) = (facts.open_pair(KEY), facts.open_pair(other));
+        for at in 0..100 {
+            facts.tick(at * SECOND);
+            facts.request(index, KEY, &request(3, 0, at * SECOND));
+            facts.request(second, other, &request(if at == 50 { 6 } else { 3 }, 0, at * SECOND));
+        }
+        facts.tick(101 * SECOND);
+        let news = facts.request(index, KEY, &request(6, 0, 102 * SECOND));
+        assert!(news.new_writer && news.usual_writer);
+        let stranger = (IpAddr::from([192, 168, 1, 77]), PLC, Proto::Tcp, 502);
+        let (third, _) = facts.open_pair(stranger);
+        let news = facts.request(third, stranger, &request(6, 0, 103 * SECOND));
+        assert!(news.new_writer && !news.usual_writer);
     }
 
     #[test]
