@@ -3,7 +3,7 @@
 //! # Theory of operation
 //! A finding of medium or above belongs to the open incident that shares a host with it, and opens one where there is
 //! none. Where it shares hosts with several, they were one story, and become one: the older number stays. A finding
-//! below medium is noted in an incident that is open, and neither opens nor prolongs one. An incident is over, and is
+//! below medium is counted in an incident that is open, and neither opens nor prolongs nor widens one. An incident is over, and is
 //! written, when nothing of it was seen for [`QUIET`]; what is repeated and not said again counts as seen.
 //!
 //! # What can go wrong
@@ -54,9 +54,11 @@ struct Open {
 
 impl Open {
     fn take(&mut self, seen: &Seen<'_>, message: &str) {
-        if seen.card.level >= Level::Medium {
-            self.last = self.last.max(seen.at);
+        *self.rules.entry(seen.card.name.clone()).or_default() += 1;
+        if seen.card.level < Level::Medium {
+            return;
         }
+        self.last = self.last.max(seen.at);
         if seen.card.level > self.level || self.title.is_empty() {
             self.level = seen.card.level;
             self.title.clone_from(&seen.card.title);
@@ -71,7 +73,6 @@ impl Open {
         for technique in &seen.card.techniques {
             insert(&mut self.techniques, technique.clone(), NAMES_MAX);
         }
-        *self.rules.entry(seen.card.name.clone()).or_default() += 1;
         if seen.frame > 0 {
             insert(&mut self.frames, seen.frame, FRAMES_MAX);
         }
@@ -244,8 +245,8 @@ mod tests {
         assert_eq!(over.len(), 1);
         assert_eq!((over[0].first.as_secs_f64(), over[0].last.as_secs_f64()), (2.0, 300.0));
         assert_eq!((over[0].level, over[0].title.as_str()), (Level::High, "Title high"));
-        assert_eq!(over[0].hosts, ["192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"]);
-        assert_eq!(over[0].frames, [2, 3, 300]);
+        assert_eq!(over[0].hosts, ["192.0.2.1", "192.0.2.2", "192.0.2.4"]);
+        assert_eq!(over[0].frames, [2, 300]);
         assert_eq!(see(&mut incidents, 901, Level::Medium, [1, 2]), Some(2), "another story");
     }
 
