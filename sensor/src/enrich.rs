@@ -14,12 +14,13 @@ use crate::event::{Facts as Subject, ModbusRecord, Point, Record};
 use crate::facts::{Facts, PairNews, RequestFacts, RequestNews};
 use crate::flow::{Conn, ConnId, Outcome};
 use crate::known::{Known, tag_kind};
-use crate::log::Log;
-use crate::modbus::Waiting;
+use crate::log::{Log, LogWriter};
+use crate::modbus::{ModbusConn, Waiting};
+use crate::modbus_log::{self, Pdu};
 use crate::process::{Broken, Process};
-use crate::row::Field;
 use crate::sensor::Sensor;
 use crate::sink::LogSink;
+use crate::values::Sighting;
 
 /// Tags that one write may set, as far as records show them.
 const POINTS_MAX: usize = 16;
@@ -36,7 +37,7 @@ impl<S: LogSink> Sensor<S> {
         pdu: &[u8],
     ) {
         let at = when.at;
-        let Self { flows, facts, known, process, inventory, findings, log, .. } = self;
+        let Self { flows, facts, known, process, inventory, findings, log, modbus_logs, .. } = self;
         let Some(conn) = flows.get(slot) else { return };
         let packet = if request { Packet::request(pdu) } else { Packet::response(pdu) };
         let (Some(raw), Some(function)) = (packet.raw_function(), packet.function()) else { return };
@@ -53,32 +54,41 @@ impl<S: LogSink> Sensor<S> {
         let id = conn.modbus_id();
         let name = function_name(&packet, raw, function);
         let exception = exception_name(&packet);
-        log.row(
-            Log::Modbus,
-            &[
-                Field::Time(at),
-                Field::Text(id.uid.as_str()),
-                Field::Address(id.orig.0),
-                Field::Count(u64::from(id.orig.1)),
-                Field::Address(id.resp.0),
-                Field::Count(u64::from(id.resp.1)),
-                Field::Count(u64::from(transaction)),
-                Field::Count(u64::from(unit)),
-                Field::Text(&name),
-                Field::Text(if request { "REQ" } else { "RESP" }),
-                exception.as_deref().into(),
-            ],
-        );
-
-        let seen = Seen { at, frame: when.frame, transaction, unit, function, packet: &packet };
+        let row = Pdu {
+            at,
+            id: &id,
+            transaction,
+            unit,
+            name: &name,
+            exception: exception.as_deref(),
+            packet: &packet,
+        };
+        modbus_log::pdu(log, &row);
+        let (keep, values) = (log.wants(Log::ModbusDetailed), log.wants(Log::Values));
+        let seen = Seen { at, frame: when.frame, transaction, unit, function, packet: &packet, keep, values };
         let told = if request {
-            seen.request(conn, facts, known, process)
+            let (told, link) = seen.request(conn, facts, known, process);
+            modbus_logs.request(log, &row, link);
+            while let Some(forgotten) = conn.analyser.modbus().and_then(ModbusConn::forget) {
+                modbus_logs.unanswered(log, &id, &forgotten);
+            }
+            told
         } else {
             if packet.device_id_objects().is_some() || packet.server_id().is_some() {
                 inventory.identified(id.resp.0, &packet, at);
             }
-            seen.response(conn, facts, known, process)
+            let answered =
+                conn.analyser.modbus().and_then(|modbus| modbus.answered(transaction, unit, function));
+            modbus_logs.response(log, &row, answered.as_ref());
+            let told = seen.response(conn, facts, known, process, answered.as_ref());
+            if let (Some(modbus), Some(answered)) = (conn.analyser.modbus(), answered) {
+                modbus.recycle(answered);
+            }
+            told
         };
+        if values {
+            told.log_values(log, known, &row);
+        }
         let device = known.device(id.resp.0);
         let record = Record {
             at,
@@ -201,7 +211,7 @@ impl<S: LogSink> Sensor<S> {
 
 impl Conn {
     /// Its ends as client and server.
-    fn modbus_id(&self) -> ConnId {
+    pub(crate) fn modbus_id(&self) -> ConnId {
         match &self.analyser {
             Analyser::Modbus(modbus) if !modbus.client_is_orig() => {
                 ConnId { orig: self.id.resp, resp: self.id.orig, ..self.id }
@@ -219,6 +229,10 @@ struct Seen<'p> {
     unit: u8,
     function: FunctionCode,
     packet: &'p Packet<'p>,
+    /// Whether the octets of requests are kept for their row.
+    keep: bool,
+    /// Whether the values told are kept for theirs.
+    values: bool,
 }
 
 /// What is known about a PDU.
@@ -227,12 +241,39 @@ struct Told<'k> {
     address: Option<u16>,
     quantity: Option<u16>,
     bits: bool,
+    table: Option<Table>,
     points: Vec<Point<'k>>,
+    /// Values that an answer tells: address, tag, value.
+    values: Vec<(u16, usize, f64)>,
     news: RequestNews,
     new_exception: bool,
 }
 
 impl Told<'_> {
+    /// What was told, and what was asked to be written, in `values.log`.
+    fn log_values<S: LogSink>(&self, log: &mut LogWriter<S>, known: &Known, pdu: &Pdu<'_>) {
+        let Some(table) = self.table else { return };
+        let is_orig = !pdu.packet.is_response();
+        let read = self.values.iter().copied();
+        let written = self.points.iter().map(|point| (point.address, point.number, point.value));
+        for (address, tag, value) in read.chain(written) {
+            let Some(tag) = known.tag(tag) else { continue };
+            let sighting = Sighting {
+                at: pdu.at,
+                id: pdu.id,
+                is_orig,
+                tag,
+                value,
+                how: if is_orig { "write" } else { "read" },
+                quality: None,
+                table: table_name(table),
+                address,
+                unit_id: pdu.unit.into(),
+            };
+            sighting.log(log);
+        }
+    }
+
     /// The tie that a write would break most, or come nearest to breaking.
     fn judged<'t>(&self, process: &'t Process, at: u64) -> Option<Broken<'t>> {
         let found =
@@ -248,13 +289,20 @@ impl Seen<'_> {
         facts: &mut Facts,
         known: &'k Known,
         process: &Process,
-    ) -> Told<'k> {
+    ) -> (Told<'k>, u32) {
         let packet = self.packet;
+        let mut link = 0;
         let (id, table) = (conn.modbus_id(), packet.table());
         let read = packet.read_range().map(|(address, quantity)| (address.0, quantity));
         if let Some(modbus) = conn.analyser.modbus() {
             let (transaction, unit, function) = (self.transaction, self.unit, self.function);
-            modbus.expect(Waiting { transaction, unit, function, table, read, frame: self.frame });
+            let (number, mut pdu) = modbus.next_request();
+            link = number;
+            if self.keep {
+                pdu.extend_from_slice(packet.pdu());
+            }
+            let (at, frame) = (self.at, self.frame);
+            modbus.expect(Waiting { at, transaction, unit, function, table, read, frame, link, pdu });
         }
         let request = RequestFacts {
             function: self.function.0,
@@ -271,6 +319,7 @@ impl Seen<'_> {
             address: packet.address().map(|address| address.0),
             quantity: packet.quantity(),
             bits: table.is_some_and(is_bits),
+            table,
             news,
             ..Told::default()
         };
@@ -282,7 +331,7 @@ impl Seen<'_> {
                 told.points = written_points(packet, known, process, device);
             }
         }
-        told
+        (told, link)
     }
 
     fn response<'k>(
@@ -291,26 +340,29 @@ impl Seen<'_> {
         facts: &mut Facts,
         known: &'k Known,
         process: &mut Process,
+        request: Option<&Waiting>,
     ) -> Told<'k> {
         let packet = self.packet;
         let id = conn.modbus_id();
-        let request = conn
-            .analyser
-            .modbus()
-            .and_then(|modbus| modbus.answered(self.transaction, self.unit, self.function));
         let read = request.and_then(|request| request.read);
         let table = request.and_then(|request| request.table).or(packet.table());
         let mut told = Told {
             address: packet.address().map(|address| address.0).or(read.map(|(first, _)| first)),
             quantity: packet.quantity().or(read.map(|(_, count)| count)),
             bits: table.is_some_and(is_bits),
+            table,
             ..Told::default()
         };
         if let Some(code) = packet.exception_code() {
             let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
             told.new_exception = facts.exception(conn.pair, key, self.function.0, code.octet());
-        } else if let (Some(request), Some((device, _))) = (&request, known.device(id.resp.0)) {
-            take_values(packet, request, known, process, device, self.at);
+        } else if let (Some(request), Some((device, _))) = (request, known.device(id.resp.0)) {
+            take_values(packet, request, known, device, &mut |address, tag, value| {
+                process.set(tag, value, self.at);
+                if self.values {
+                    told.values.push((address, tag, value));
+                }
+            });
         }
         told
     }
@@ -346,6 +398,15 @@ const fn site_table(table: Table) -> site::Table {
     }
 }
 
+const fn table_name(table: Table) -> &'static str {
+    match table {
+        Table::Coils => "coil",
+        Table::DiscreteInputs => "discrete",
+        Table::HoldingRegisters => "holding",
+        Table::InputRegisters => "input",
+    }
+}
+
 /// The tags that a write sets, with the values it asks for.
 fn written_points<'a>(
     packet: &Packet<'_>,
@@ -372,6 +433,7 @@ fn written_points<'a>(
         let value = mapped.decode([high, low]);
         points.push(Point {
             number: mapped.tag,
+            address,
             tag: tag.name.get_ref(),
             description: &tag.description,
             unit: &tag.unit,
@@ -385,14 +447,13 @@ fn written_points<'a>(
     points
 }
 
-/// Values that an answer to a read tells.
+/// Values that an answer to a read tells: address, tag, value.
 fn take_values(
     packet: &Packet<'_>,
     request: &Waiting,
     known: &Known,
-    process: &mut Process,
     device: usize,
-    at: u64,
+    out: &mut dyn FnMut(u16, usize, f64),
 ) {
     let (Some(table), Some((first, count))) = (request.table, request.read) else { return };
     let registers = packet.registers();
@@ -407,7 +468,7 @@ fn take_values(
             })
         };
         if let Some(words) = words {
-            process.set(mapped.tag, mapped.decode(words), at);
+            out(address, mapped.tag, mapped.decode(words));
         }
     }
 }

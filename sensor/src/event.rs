@@ -124,6 +124,8 @@ pub(crate) fn fields_of(service: &str) -> Option<impl Iterator<Item = &'static s
 pub(crate) struct Point<'a> {
     /// Number of the tag.
     pub(crate) number: usize,
+    /// Its address in the table that is written.
+    pub(crate) address: u16,
     pub(crate) tag: &'a str,
     pub(crate) description: &'a str,
     pub(crate) unit: &'a str,

@@ -31,6 +31,7 @@ mod inventory;
 mod known;
 pub mod log;
 mod modbus;
+mod modbus_log;
 pub mod output;
 mod process;
 mod row;
@@ -41,6 +42,7 @@ pub mod sink;
 mod stream;
 mod tcp;
 pub mod value;
+mod values;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
 pub use facts::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};

@@ -18,10 +18,16 @@ use crate::stream::Piece;
 
 /// Requests that wait for their answer, per connection.
 const WAITING_MAX: usize = 64;
+/// Octets of requests that wait, per connection.
+const WAITING_OCTETS_MAX: usize = 2048;
+/// Rooms kept for requests to come, per connection.
+const SPARE_MAX: usize = 2;
 
 /// A request that waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Waiting {
+    /// Nanoseconds since 1970.
+    pub(crate) at: u64,
     pub(crate) transaction: u16,
     pub(crate) unit: u8,
     pub(crate) function: FunctionCode,
@@ -29,6 +35,10 @@ pub(crate) struct Waiting {
     /// Where a read starts, and how much it asks for.
     pub(crate) read: Option<(u16, u16)>,
     pub(crate) frame: u64,
+    /// Its number in the connection, counted from 1.
+    pub(crate) link: u32,
+    /// Its octets, where a log wants them.
+    pub(crate) pdu: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -44,6 +54,10 @@ pub(crate) struct ModbusConn {
     orig: Framer,
     resp: Framer,
     waiting: VecDeque<Waiting>,
+    waiting_octets: usize,
+    /// Room for the octets of requests to come.
+    spare: Vec<Vec<u8>>,
+    requests: u32,
     client_is_orig: bool,
 }
 
@@ -54,6 +68,9 @@ impl ModbusConn {
             orig: Framer { buffer: Vec::new(), lost: partial },
             resp: Framer { buffer: Vec::new(), lost: partial },
             waiting: VecDeque::new(),
+            waiting_octets: 0,
+            spare: Vec::new(),
+            requests: 0,
             client_is_orig,
         }
     }
@@ -76,7 +93,7 @@ impl ModbusConn {
             }
         };
         if framer.lost {
-            if !is_plausible(octets) {
+            if !is_plausible(octets) && !is_foreign_adu(octets) {
                 return;
             }
             framer.lost = false;
@@ -108,12 +125,29 @@ impl ModbusConn {
         }
     }
 
+    /// The number of the next request, and room for its octets.
+    pub(crate) fn next_request(&mut self) -> (u32, Vec<u8>) {
+        self.requests = self.requests.wrapping_add(1);
+        (self.requests, self.spare.pop().unwrap_or_default())
+    }
+
     /// Remembers a request.
     pub(crate) fn expect(&mut self, request: Waiting) {
-        if self.waiting.len() == WAITING_MAX {
-            self.waiting.pop_front();
-        }
+        self.waiting_octets += request.pdu.len();
         self.waiting.push_back(request);
+    }
+
+    /// A request that has to go because there are too many; to be asked until it says `None`.
+    pub(crate) fn forget(&mut self) -> Option<Waiting> {
+        if self.waiting.len() <= WAITING_MAX && self.waiting_octets <= WAITING_OCTETS_MAX {
+            return None;
+        }
+        self.take(0)
+    }
+
+    /// The next request that stayed without answer; for when the connection is over.
+    pub(crate) fn unanswered(&mut self) -> Option<Waiting> {
+        self.take(0)
     }
 
     /// The request that an answer belongs to.
@@ -121,7 +155,21 @@ impl ModbusConn {
         let index = self.waiting.iter().position(|request| {
             request.transaction == transaction && request.unit == unit && request.function == function
         })?;
-        self.waiting.remove(index)
+        self.take(index)
+    }
+
+    fn take(&mut self, index: usize) -> Option<Waiting> {
+        let request = self.waiting.remove(index)?;
+        self.waiting_octets -= request.pdu.len();
+        Some(request)
+    }
+
+    /// Takes back the room of a request that is done with.
+    pub(crate) fn recycle(&mut self, mut request: Waiting) {
+        if self.spare.len() < SPARE_MAX {
+            request.pdu.clear();
+            self.spare.push(request.pdu);
+        }
     }
 }
 
@@ -157,6 +205,11 @@ fn take_adus(octets: &[u8], request: bool, out: &mut Items) -> (usize, bool) {
 /// Whether a segment may begin with an ADU.
 fn is_plausible(octets: &[u8]) -> bool {
     matches!(octets, [_, _, 0, 0, 0, length, ..] if (2..=254).contains(length))
+}
+
+/// Whether a segment is one ADU of another protocol id, to the octet.
+fn is_foreign_adu(octets: &[u8]) -> bool {
+    matches!(next_adu(octets), Framing::Foreign { consumed, .. } if consumed == octets.len())
 }
 
 #[cfg(test)]
@@ -209,14 +262,19 @@ mod tests {
         let mut conn = ModbusConn::new(false, true);
         for transaction in 0..100 {
             conn.expect(Waiting {
+                at: 0,
                 transaction,
                 unit: 1,
                 function: FunctionCode(3),
                 table: None,
                 read: None,
                 frame: 0,
+                link: 0,
+                pdu: vec![0; 40],
             });
+            while conn.forget().is_some() {}
         }
+        assert!(conn.waiting.len() <= WAITING_MAX && conn.waiting_octets <= WAITING_OCTETS_MAX);
         assert!(conn.answered(3, 1, FunctionCode(3)).is_none(), "forgotten");
         assert!(conn.answered(99, 2, FunctionCode(3)).is_none());
         assert!(conn.answered(99, 1, FunctionCode(3)).is_some());

@@ -135,9 +135,10 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Unset => out.push(b'-'),
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
         Field::Count(count) => write_number(out, count),
-        Field::Text("") | Field::Set([]) => out.extend_from_slice(b"(empty)"),
+        Field::Text("") | Field::Set([]) | Field::Counts([]) | Field::Octets([]) => {
+            out.extend_from_slice(b"(empty)");
+        }
         Field::Text(text) => write_escaped(out, text.as_bytes(), false),
-        Field::Counts([]) | Field::Octets([]) => out.extend_from_slice(b"(empty)"),
         Field::Counts(counts) => write_counts(out, counts),
         Field::Float(number) => write_float(out, number),
         Field::Octets(octets) => write_escaped(out, octets, false),
@@ -214,6 +215,7 @@ fn as_text(octets: &[u8]) -> Cow<'_, str> {
 
 pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
     match field {
+        Field::Float(number) if !number.is_finite() => write_json(out, Field::Unset),
         Field::Unset => out.extend_from_slice(b"null"),
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
         Field::Count(count) => write_number(out, count),
@@ -223,8 +225,7 @@ pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
             write_address(out, address);
             out.push(b'"');
         }
-        Field::Float(number) if number.is_finite() => write_float(out, number),
-        Field::Float(_) => out.extend_from_slice(b"null"),
+        Field::Float(number) => write_float(out, number),
         Field::Counts(counts) => {
             out.push(b'[');
             write_counts(out, counts);

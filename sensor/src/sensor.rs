@@ -30,6 +30,8 @@ use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
 use crate::inventory::Inventory;
 use crate::known::Known;
 use crate::log::{Log, LogFormat, LogSet, LogWriter};
+use crate::modbus::ModbusConn;
+use crate::modbus_log::ModbusLogs;
 use crate::output::Output;
 use crate::process::Process;
 use crate::row::Field;
@@ -116,6 +118,7 @@ pub struct Sensor<S> {
     pub(crate) inventory: Inventory,
     pub(crate) findings: Findings,
     pub(crate) flows: FlowTable,
+    pub(crate) modbus_logs: ModbusLogs,
     items: Items,
     pub(crate) summary: Summary,
     weird_rows: std::collections::BTreeMap<&'static str, u64>,
@@ -139,6 +142,7 @@ impl<S: LogSink> Sensor<S> {
             inventory: Inventory::default(),
             findings: Findings::new(rules, config.origin),
             flows: FlowTable::new(config.connections_max),
+            modbus_logs: ModbusLogs::default(),
             items: Items::default(),
             summary: Summary::default(),
             weird_rows: std::collections::BTreeMap::new(),
@@ -474,7 +478,11 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    fn on_conn_over(&mut self, conn: Box<Conn>) {
+    fn on_conn_over(&mut self, mut conn: Box<Conn>) {
+        let modbus_id = conn.modbus_id();
+        while let Some(request) = conn.analyser.modbus().and_then(ModbusConn::unanswered) {
+            self.modbus_logs.unanswered(&mut self.log, &modbus_id, &request);
+        }
         let (orig_size, resp_size) = conn.sizes();
         let duration = conn.last.saturating_sub(conn.first);
         let sized = |size| if duration > 0 { Field::Count(size) } else { Field::Unset };

@@ -165,6 +165,7 @@ mod tests {
     #[test]
     fn a_change_is_told_in_words_first() {
         let mut point = Point {
+            address: 0,
             number: 0,
             tag: "NAOH.SP",
             description: "NaOH dose setpoint",

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod captures;
+mod fields;
 mod findings;
 mod frames;
 mod oracle;
