@@ -41,6 +41,7 @@ mod sentence;
 pub mod sink;
 mod stream;
 mod tcp;
+pub mod tsv;
 pub mod value;
 mod values;
 

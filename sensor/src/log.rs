@@ -131,6 +131,12 @@ impl LogSet {
     }
 }
 
+impl Default for LogSet {
+    fn default() -> Self {
+        Self::FULL
+    }
+}
+
 impl std::str::FromStr for LogSet {
     type Err = String;
 
@@ -284,17 +290,14 @@ impl<S: LogSink> LogWriter<S> {
         self.filter.is_some() || !self.outputs.is_empty()
     }
 
-    /// Shows an entry to the outputs; whether it is to be written at all.
+    /// Shows an entry to the outputs; whether it is to be written as well.
     fn show(&mut self, entry: &Entry<'_>) -> bool {
-        if self.filter.as_ref().is_some_and(|filter| !filter.matches(entry)) {
-            return false;
-        }
         for output in &mut self.outputs {
             if let Err(error) = output.entry(entry) {
                 self.error.get_or_insert(error);
             }
         }
-        true
+        self.filter.as_ref().is_none_or(|filter| filter.matches(entry))
     }
 
     /// Writes the last lines; the first error that happened on the way comes out here.

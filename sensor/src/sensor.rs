@@ -151,7 +151,7 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    /// Writes and shows only entries that pass from now on. What the sensor concludes is not affected.
+    /// Writes only entries that pass from now on. What the sensor concludes is not affected, nor what outputs see.
     pub fn set_filter(&mut self, filter: Filter) {
         self.log.filter = Some(filter);
     }

@@ -3,20 +3,20 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use sensor::cli::{SenseArgs, run};
+use sensor::cli::{SensorArgs, run};
 
 /// Passive sensor for control networks: Zeek's logs, an inventory, and findings by Sigma rules
 #[derive(Debug, Parser)]
 #[command(name = "fieldrange-sensor", version, about)]
 struct Cli {
     #[command(flatten)]
-    sense: SenseArgs,
+    sensor: SensorArgs,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli.sense, &mut std::io::stdout().lock()) {
-        Ok(_) => ExitCode::SUCCESS,
+    match run(&cli.sensor, &mut std::io::stdout().lock()) {
+        Ok(verdict) => verdict.into(),
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::from(2)

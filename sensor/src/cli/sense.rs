@@ -5,30 +5,32 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use record::Level;
 use site::{FileError, Site};
 
+use super::Verdict;
+use super::baseline;
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::span::parse_span;
-use super::summary::print;
+use super::summary::{Screen, Tally};
 use crate::capture::{CaptureError, CaptureReader};
-use crate::facts::Baseline;
-use crate::log::{LogFormat, LogSet};
+use crate::filter::FilterError;
+use crate::log::LogSet;
+use crate::output::{Output, Rendering};
 use crate::rules::RuleSet;
 use crate::sensor::{LEARN, Sensor, SensorConfig, Summary};
-use crate::sink::directory_sink;
 
-/// What the sensor is asked to do.
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example:
-  fieldrange-sensor -r span.pcapng --site waterworks --log-dir logs
-  column -t -s '\t' logs/modbus.log | less -S")]
+/// How a capture is read and where its records go.
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct SenseArgs {
     /// Capture to read, pcap or pcapng; - for standard input
     #[arg(short = 'r', long = "read", value_name = "FILE")]
-    pub read: PathBuf,
-    /// Directory for conn.log, modbus.log, findings.jsonl and the other logs; made if it is not there
-    #[arg(long, value_name = "DIR", default_value = ".")]
-    pub log_dir: PathBuf,
+    pub read: Option<PathBuf>,
+    /// Directory for conn.log, modbus.log, findings.jsonl and the other logs; made if it is not there [default: the
+    /// current one, or none where --to is given]
+    #[arg(long, value_name = "DIR")]
+    pub log_dir: Option<PathBuf>,
     /// Documentation of the site: the name of one that comes with Fieldrange, or a file ending in .toml
     #[arg(long, value_name = "NAME|FILE")]
     pub site: Option<String>,
@@ -44,24 +46,58 @@ pub struct SenseArgs {
     /// Start of the run in UTC, as in 2026-03-02T06:00:00Z: findings' times then count from it
     #[arg(long, value_name = "TIME")]
     pub origin: Option<record::StartTime>,
-    /// How logs are written
-    #[arg(long, value_enum, default_value = "tsv")]
-    pub format: Format,
+    /// How logs are written; several with commas between them
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "zeek")]
+    pub format: Vec<Format>,
     /// Which logs are written: full, basic (those that a run of the lab keeps), or names with commas between them
     #[arg(long, value_name = "SET", default_value = "full")]
     pub logs: LogSet,
+    /// Write only records that pass, as in 'id.orig_h == 192.168.1.0/24 and func contains WRITE'
+    #[arg(long, value_name = "EXPRESSION")]
+    pub filter: Option<String>,
+    /// Send records there as well; can be given more than once. stdout for JSON lines
+    #[arg(long, value_name = "DESTINATION")]
+    pub to: Vec<String>,
+    /// Exit with 1 if there are findings of medium or above, or records were lost on their way out
+    #[arg(long)]
+    pub strict: bool,
     /// Print the summary as JSON
     #[arg(long)]
     pub json: bool,
 }
 
+impl SenseArgs {
+    /// Where the logs go.
+    fn directory(&self) -> Option<&Path> {
+        match &self.log_dir {
+            Some(directory) => Some(directory),
+            None if self.to.is_empty() => Some(Path::new(".")),
+            None => None,
+        }
+    }
+
+    /// In which names standard output tells records: Zeek's, unless the format is one of the others.
+    pub(crate) fn rendering(&self) -> Rendering {
+        match self.format.last() {
+            Some(Format::Ecs) => Rendering::Ecs,
+            Some(Format::Eve) => Rendering::Eve,
+            _ => Rendering::Zeek,
+        }
+    }
+}
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
-    /// Tab-separated, with Zeek's header
-    Tsv,
-    /// One JSON object per line
+    /// Zeek's logs, tab-separated with its header
+    #[value(alias = "tsv")]
+    Zeek,
+    /// Zeek's logs, one JSON object per line
     Json,
+    /// One file, ecs.json, with the names of the Elastic Common Schema
+    Ecs,
+    /// One file, eve.json, with Suricata's events
+    Eve,
 }
 
 /// Why it could not be done; what was read before is kept in the logs.
@@ -89,43 +125,97 @@ pub enum SenseError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A log that was to be read.
+    #[error("{file}: {source}")]
+    Log {
+        /// The log.
+        file: String,
+        /// What the operating system said, or what is wrong with it.
+        source: io::Error,
+    },
+    /// A filter.
+    #[error("filter {text:?}: {error}")]
+    Filter {
+        /// The filter.
+        text: String,
+        /// Where and what.
+        error: FilterError,
+    },
+    /// Options that do not go together, or miss something.
+    #[error("{problem}; {fix}")]
+    Usage {
+        /// What is wrong.
+        problem: String,
+        /// What to write instead.
+        fix: String,
+    },
     /// The summary could not be printed.
     #[error("standard output: {0}")]
     Output(io::Error),
 }
 
-/// Reads a capture through the sensor, writes its logs and prints the summary to `out`. An error comes after the logs of
-/// everything that could be read were written.
-pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError> {
+/// Reads a capture through the sensor, writes its records and prints the summary to `out`. An error of the capture
+/// comes after the records of everything that could be read were written.
+pub(crate) fn sense(args: &SenseArgs, out: &mut dyn Write) -> Result<Verdict, SenseError> {
+    let tally = Tally::default();
+    let directory = args.directory();
+    let (summary, broken, stdout_taken) = through(args, directory, None, vec![Box::new(tally.clone())])?;
+    let screen = Screen { summary: &summary, counts: tally.take(), logs_in: directory, lost: &[] };
+    let print = |out: &mut dyn Write| if args.json { screen.print_json(out) } else { screen.print(out) };
+    // Records and words do not mix.
+    let printed = if stdout_taken { print(&mut io::stderr().lock()) } else { print(out) };
+    printed.map_err(SenseError::Output)?;
+    if let Some(error) = broken {
+        return Err(error);
+    }
+    let found = summary.findings[Level::Medium as usize..].iter().any(|count| *count > 0);
+    Ok(if args.strict && found { Verdict::Found } else { Verdict::Clear })
+}
+
+/// Reads a capture for what `takers` see of it; no logs are written. With the summary comes what is wrong with the
+/// capture, if anything is.
+pub(crate) fn feed(
+    args: &SenseArgs,
+    rules: Option<RuleSet>,
+    takers: Vec<Box<dyn Output>>,
+) -> Result<(Summary, Option<SenseError>), SenseError> {
+    through(args, None, rules, takers).map(|(summary, broken, _)| (summary, broken))
+}
+
+fn through(
+    args: &SenseArgs,
+    directory: Option<&Path>,
+    rules: Option<RuleSet>,
+    takers: Vec<Box<dyn Output>>,
+) -> Result<(Summary, Option<SenseError>, bool), SenseError> {
+    let rules = match (rules, &args.rules) {
+        (Some(rules), _) => rules,
+        (None, Some(directory)) => RuleSet::with_directory(directory)?,
+        (None, None) => RuleSet::embedded()?,
+    };
     let baseline =
-        args.baseline.as_deref().map(|file| load_baseline(file, args.learn.is_some())).transpose()?;
+        args.baseline.as_deref().map(|file| baseline::load(file, args.learn.is_some())).transpose()?;
+    let site = args.site.as_deref().map(load_site).transpose()?.map(Arc::new);
+    // Opened before the directory is made: a wrong name leaves nothing behind.
+    let (name, source, size) = open(args)?;
+    let mut reader = CaptureReader::new(&name, source)?;
+    let outputs = Outputs::open(args, directory)?;
     let config = SensorConfig {
-        site: args.site.as_deref().map(load_site).transpose()?.map(Arc::new),
+        site,
         learn: args.learn.unwrap_or(if baseline.is_some() { Duration::ZERO } else { LEARN }),
         baseline: baseline.map(Arc::new),
         origin: args.origin,
-        format: if args.format == Format::Json { LogFormat::Json } else { LogFormat::Tsv },
+        format: outputs.format,
         logs: args.logs,
         ..SensorConfig::default()
     };
-    let rules = match &args.rules {
-        Some(directory) => RuleSet::with_directory(directory)?,
-        None => RuleSet::embedded()?,
-    };
-    // Opened before the directory is made: a wrong name leaves nothing behind.
-    let name = args.read.display().to_string();
-    let (source, size): (Box<dyn io::Read>, Option<u64>) = if args.read.as_os_str() == "-" {
-        (Box::new(io::stdin().lock()), None)
-    } else {
-        let file = std::fs::File::open(&args.read)
-            .map_err(|source| CaptureError::Io { file: name.clone(), source })?;
-        let size = file.metadata().ok().map(|metadata| metadata.len());
-        (Box::new(file), size)
-    };
-    let mut reader = CaptureReader::new(&name, source)?;
-    let trouble = |source| SenseError::Logs { directory: args.log_dir.clone(), source };
-    let sink = directory_sink(&args.log_dir).map_err(trouble)?;
-    let mut sensor = Sensor::new(config, rules, sink);
+    let mut sensor = Sensor::new(config, rules, outputs.sink);
+    if let Some(filter) = outputs.filter {
+        sensor.set_filter(filter);
+    }
+    for taker in takers.into_iter().chain(outputs.takers) {
+        sensor.add_output(taker);
+    }
     let mut progress = Progress::new(size);
     // Written as soon as it is complete: what comes after does not change it, and may go on for months.
     let mut to_save = args.baseline.as_deref().filter(|_| args.learn.is_some());
@@ -136,48 +226,40 @@ pub fn run(args: &SenseArgs, out: &mut dyn Write) -> Result<Summary, SenseError>
                 if !sensor.is_learning()
                     && let Some(file) = to_save.take()
                 {
-                    save_baseline(file, &sensor.baseline())?;
+                    baseline::save(file, &sensor.baseline())?;
                 }
             }
             Ok(None) => break None,
-            Err(error) => break Some(error),
+            Err(error) => break Some(error.into()),
         }
         progress.tick(&reader);
     };
     progress.end();
     if let Some(file) = to_save {
-        save_baseline(file, &sensor.baseline())?;
+        baseline::save(file, &sensor.baseline())?;
     }
-    let summary = sensor.finish().map_err(trouble)?;
-    print(args, &summary, out).map_err(SenseError::Output)?;
-    match broken {
-        Some(error) => Err(error.into()),
-        None => Ok(summary),
-    }
+    let logs = directory.unwrap_or_else(|| Path::new("-"));
+    let summary =
+        sensor.finish().map_err(|source| SenseError::Logs { directory: logs.to_owned(), source })?;
+    Ok((summary, broken, outputs.stdout_taken))
 }
 
-/// The baseline in a file; an empty one where the file is still to be written.
-fn load_baseline(file: &Path, learns: bool) -> Result<Baseline, FileError> {
-    let name = file.display().to_string();
-    match std::fs::read_to_string(file) {
-        Ok(text) => Baseline::parse(&name, &text),
-        Err(error) if learns && error.kind() == io::ErrorKind::NotFound => Ok(Baseline::default()),
-        Err(error) => Err(FileError {
-            file: name,
-            line: 0,
-            problem: error.to_string(),
-            fix: "name a baseline that can be read, or add --learn SPAN to write one".to_owned(),
-        }),
+/// The capture's name, its octets, and how many there are where that is known.
+#[expect(clippy::type_complexity, reason = "three things that are used at once")]
+fn open(args: &SenseArgs) -> Result<(String, Box<dyn io::Read>, Option<u64>), SenseError> {
+    let Some(read) = &args.read else {
+        return Err(SenseError::Usage {
+            problem: "there is nothing to read".to_owned(),
+            fix: "name a capture with -r FILE, or one of the commands that --help lists".to_owned(),
+        });
+    };
+    let name = read.display().to_string();
+    if read.as_os_str() == "-" {
+        return Ok((name, Box::new(io::stdin().lock()), None));
     }
-}
-
-/// Writes the baseline whole or not at all.
-fn save_baseline(file: &Path, baseline: &Baseline) -> Result<(), SenseError> {
-    let trouble = |source| SenseError::Baseline { file: file.to_owned(), source };
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".new");
-    std::fs::write(&beside, baseline.to_toml()).map_err(trouble)?;
-    std::fs::rename(&beside, file).map_err(trouble)
+    let file = std::fs::File::open(read).map_err(|source| CaptureError::Io { file: name.clone(), source })?;
+    let size = file.metadata().ok().map(|metadata| metadata.len());
+    Ok((name, Box::new(file), size))
 }
 
 fn load_site(name: &str) -> Result<Site, FileError> {

@@ -1,0 +1,135 @@
+//! `rules`: what comes with the sensor, and whether a rule fires.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+
+use site::FileError;
+
+use super::sense::{SenseArgs, feed};
+use super::summary::Tally;
+use super::{SenseError, Verdict};
+use crate::rules::{RuleCard, RuleSet};
+
+/// What is done with rules.
+#[derive(Debug, clap::Subcommand)]
+pub enum RulesCommand {
+    /// List the rules that come with the sensor, and those of a directory
+    #[command(after_help = "Example:\n  fieldrange-sensor rules list --json | jq -r '.name'")]
+    List(RulesListArgs),
+    /// Load a rule file, and tell how often its rules fire on a capture
+    #[command(
+        after_help = "Example:\n  fieldrange-sensor rules test my-rule.yml --capture span.pcapng --site waterworks\n\nWithout --capture the rule is only loaded: a misspelt key, a field that no record has, a log that there is not.\nWith --expect the exit code is 1 unless each rule fires at least (or with --expect 0, never) so often."
+    )]
+    Test(RulesTestArgs),
+}
+
+/// Which rules are listed, and how.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RulesListArgs {
+    /// Directory with Sigma rules of your own, listed beside the others
+    #[arg(long, value_name = "DIR")]
+    pub rules: Option<PathBuf>,
+    /// Print one JSON object per rule
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which rule is tested on what.
+#[derive(Clone, Debug, clap::Args)]
+pub struct RulesTestArgs {
+    /// File with the rule
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Capture to show it
+    #[arg(long, value_name = "FILE")]
+    pub capture: Option<PathBuf>,
+    /// Documentation of the site: the name of one that comes with Fieldrange, or a file ending in .toml
+    #[arg(long, value_name = "NAME|FILE")]
+    pub site: Option<String>,
+    /// How long the baseline learns from the first frame on, as in 90s, 30min, 2h
+    #[arg(long, value_name = "SPAN", value_parser = super::span::parse_span)]
+    pub learn: Option<std::time::Duration>,
+    /// How often each rule must fire at least; 0: not at all
+    #[arg(long, value_name = "COUNT", requires = "capture")]
+    pub expect: Option<u64>,
+    /// Print one JSON object per rule
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(crate) fn rules(command: &RulesCommand, out: &mut dyn Write) -> Result<Verdict, SenseError> {
+    match command {
+        RulesCommand::List(args) => list(args, out),
+        RulesCommand::Test(args) => test(args, out),
+    }
+}
+
+fn list(args: &RulesListArgs, out: &mut dyn Write) -> Result<Verdict, SenseError> {
+    let rules = match &args.rules {
+        Some(directory) => RuleSet::with_directory(directory)?,
+        None => RuleSet::embedded()?,
+    };
+    for card in rules.cards() {
+        let line = if args.json {
+            serde_json::to_string(card).unwrap_or_default()
+        } else {
+            format!("{:13}  {:30}  {:18}  {}", card.level, card.name, card.techniques.join(","), card.title)
+        };
+        writeln!(out, "{line}").map_err(SenseError::Output)?;
+    }
+    Ok(Verdict::Clear)
+}
+
+fn test(args: &RulesTestArgs, out: &mut dyn Write) -> Result<Verdict, SenseError> {
+    let file = args.file.display().to_string();
+    let text = std::fs::read_to_string(&args.file).map_err(|error| FileError {
+        file: file.clone(),
+        line: 0,
+        problem: error.to_string(),
+        fix: "name a file with a Sigma rule".to_owned(),
+    })?;
+    let rules = RuleSet::load([(file.clone(), text)])?;
+    let cards: Vec<RuleCard> = rules.cards().into_iter().cloned().collect();
+    let Some(capture) = &args.capture else {
+        for card in &cards {
+            writeln!(out, "{}: loads ({}, {})", card.name, card.level, card.techniques.join(", "))
+                .map_err(SenseError::Output)?;
+        }
+        return Ok(Verdict::Clear);
+    };
+    let sense = SenseArgs {
+        read: Some(capture.clone()),
+        site: args.site.clone(),
+        learn: args.learn,
+        ..SenseArgs::default()
+    };
+    let tally = Tally::default();
+    let (summary, broken) = feed(&sense, Some(rules), vec![Box::new(tally.clone())])?;
+    let tally = tally.take();
+    let mut verdict = Verdict::Clear;
+    for card in &cards {
+        let told = tally.rules.get(&card.name);
+        let count = told.map_or(0, |told| told.count);
+        if args.expect.is_some_and(|expected| if expected == 0 { count > 0 } else { count < expected }) {
+            verdict = Verdict::Found;
+        }
+        let line = if args.json {
+            let first = told.map(|told| told.first.as_str());
+            serde_json::json!({ "rule": card.name, "findings": count, "first": first, "frames": summary.frames })
+                .to_string()
+        } else if let Some(told) = told {
+            format!("{}: {count} findings in {} frames, first: {}", card.name, summary.frames, told.first)
+        } else {
+            format!("{}: fires on none of {} frames; {}", card.name, summary.frames, seen(&tally.records))
+        };
+        writeln!(out, "{line}").map_err(SenseError::Output)?;
+    }
+    broken.map_or(Ok(verdict), Err)
+}
+
+/// What a rule could have looked at, for somebody who wonders why it is silent.
+fn seen(records: &BTreeMap<&'static str, u64>) -> String {
+    let told: Vec<_> = records.iter().map(|(log, count)| format!("{count} in {log}")).collect();
+    if told.is_empty() { "there were no records".to_owned() } else { format!("records: {}", told.join(", ")) }
+}
