@@ -9,23 +9,21 @@ fn the_sensor_reads_the_capture_as_it_saw_it_in_line() {
     let scratch = tempfile::tempdir().unwrap();
     let (run, logs) = (scratch.path().join("run"), scratch.path().join("logs"));
     simulate("first-shift", 1, &run, &[]);
-    let start = manifest(&run)["start"].as_str().unwrap().to_owned();
     let capture = run.join("span.pcapng");
+    // Site and start come from the record.
     done([
         "sense".as_ref(),
         "-r".as_ref(),
         capture.as_os_str(),
-        "--site".as_ref(),
-        "waterworks".as_ref(),
-        "--origin".as_ref(),
-        start.as_ref(),
+        "--logs".as_ref(),
+        "basic".as_ref(),
         "--log-dir".as_ref(),
         logs.as_os_str(),
     ]);
     let mut compared = 0;
     for entry in fs::read_dir(&logs).unwrap().flatten() {
         let name = entry.file_name();
-        let beside = name.ends_with(".jsonl");
+        let beside = name.to_string_lossy().ends_with(".jsonl");
         let in_line = if beside { run.join(&name) } else { run.join("logs").join(&name) };
         assert_eq!(fs::read(entry.path()).unwrap(), fs::read(&in_line).unwrap(), "{}", in_line.display());
         compared += 1;
