@@ -1,32 +1,28 @@
-//! Capture files: pcap and pcapng, both byte orders, any time resolution.
+//! Capture files: pcap and pcapng, both byte orders, any time resolution, packed by gzip or not.
 //!
 //! # Theory of operation
 //! A [`CaptureReader`] keeps one window of octets. For every record it looks at the record's own length first, checks
-//! it against a limit, fills the window to exactly that length, and only then lets `pcap-parser` take the record
-//! apart. So a forged length costs an error, not memory, and a file that ends early is told apart from a file that
-//! ends: every error names the file and the octet at which the broken record starts, and all frames before it have
-//! been given out.
+//! it against a limit, fills the window to exactly that length, and only then takes the record apart. So a forged
+//! length costs an error, not memory, and a file that ends early is told apart from a file that ends: every error
+//! names the file and the octet at which the broken record starts, and all frames before it have been given out. A file
+//! of any size takes the same memory. Of a packed file, octets are counted unpacked.
 //!
-//! Times are nanoseconds since 1970; a pcapng interface may count in any power of ten or two.
+//! Times are nanoseconds since 1970; a pcapng interface may count in any power of ten or two. A frame without a time
+//! has that of the one before.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use pcap_parser::traits::PcapNGPacketBlock;
-use pcap_parser::{Block, parse_block_be, parse_block_le, parse_pcap_frame};
-use pcap_parser::{parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header};
+use pcap_parser::parse_pcap_header;
+
+use crate::pcapng::{BYTE_ORDER, Found, SECTION, Section};
+use crate::window::Window;
 
 /// Longest record that is read. Larger ones are forged: 16 MiB is the largest snap length that tcpdump writes, 256 KiB,
 /// with a wide margin.
 const RECORD_MAX: usize = 16 << 20;
-/// Octets asked of the source at a time.
-const CHUNK: usize = 64 << 10;
-/// Interfaces kept of one pcapng section.
-const INTERFACES_MAX: usize = 4096;
-
-const PCAPNG_SECTION: u32 = 0x0a0d_0d0a;
-const PCAPNG_BYTE_ORDER: u32 = 0x1a2b_3c4d;
 
 /// How the frames of a capture begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +69,7 @@ pub enum CaptureError {
     },
     /// Neither pcap nor pcapng.
     #[error(
-        "{file}: neither pcap nor pcapng (the file starts with {start}): write one with `tcpdump -w` or Wireshark, unpack it first if it is compressed"
+        "{file}: neither pcap nor pcapng (it starts with {start}): write one with `tcpdump -w` or Wireshark; gzip is unpacked on the way, unpack anything else first"
     )]
     NotACapture {
         /// The file.
@@ -125,6 +121,20 @@ pub enum CaptureError {
         /// Frames before it.
         frames: u64,
     },
+    /// The gzip around the capture is damaged or cut.
+    #[error(
+        "{file}: damaged gzip ({source}) behind octet {offset} of the unpacked capture; {frames} frames before it were read"
+    )]
+    Packed {
+        /// The file.
+        file: String,
+        /// How far it could be unpacked, in octets of whole records.
+        offset: u64,
+        /// What is wrong.
+        source: io::Error,
+        /// Frames before it.
+        frames: u64,
+    },
 }
 
 /// One frame of a capture.
@@ -141,41 +151,20 @@ pub struct CapturedFrame<'a> {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Interface {
-    link: LinkType,
-    /// Units per second.
-    resolution: u64,
-    offset_s: i64,
-}
-
-#[derive(Clone, Copy, Debug)]
 enum Format {
     Pcap { link: LinkType, nanos: bool, big_endian: bool, modified: bool },
-    Pcapng { big_endian: bool },
-}
-
-/// What one record was: where its frame lies in the window.
-struct Found {
-    unix_nanos: u64,
-    link: LinkType,
-    start: usize,
-    len: usize,
-    wire_len: u32,
+    Pcapng,
 }
 
 /// Reads frames from any source of octets.
 #[derive(Debug)]
 pub struct CaptureReader<R> {
     file: String,
-    source: R,
-    window: Vec<u8>,
-    /// First octet of the window that is not consumed.
-    at: usize,
-    /// Octet of the file that `window[at]` is.
-    offset: u64,
+    window: Window<R>,
     frames: u64,
     format: Format,
-    interfaces: Vec<Interface>,
+    section: Section,
+    last_nanos: u64,
     ended: bool,
 }
 
@@ -193,23 +182,23 @@ impl CaptureReader<File> {
 impl<R: Read> CaptureReader<R> {
     /// Starts on a source; `file` is its name in errors.
     pub fn new(file: &str, source: R) -> Result<Self, CaptureError> {
+        let window =
+            Window::new(source).map_err(|source| CaptureError::Io { file: file.to_owned(), source })?;
         let mut reader = Self {
             file: file.to_owned(),
-            source,
-            window: Vec::new(),
-            at: 0,
-            offset: 0,
+            window,
             frames: 0,
-            format: Format::Pcapng { big_endian: false },
-            interfaces: Vec::new(),
+            format: Format::Pcapng,
+            section: Section::default(),
+            last_nanos: 0,
             ended: false,
         };
-        let got = reader.fill(4)?;
-        let magic: [u8; 4] = match reader.rest().first_chunk() {
+        let got = reader.window.fill(4);
+        let magic: [u8; 4] = match reader.window.rest().first_chunk() {
             Some(magic) => *magic,
-            None => return Err(reader.not_a_capture(got)),
+            None => return Err(reader.failure().unwrap_or_else(|| reader.not_a_capture(got))),
         };
-        if u32::from_le_bytes(magic) == PCAPNG_SECTION {
+        if u32::from_le_bytes(magic) == SECTION {
             return Ok(reader);
         }
         if !matches!(
@@ -218,11 +207,8 @@ impl<R: Read> CaptureReader<R> {
         ) {
             return Err(reader.not_a_capture(got));
         }
-        let got = reader.fill(24)?;
-        if got < 24 {
-            return Err(reader.truncated(24, got));
-        }
-        let Ok((_, header)) = parse_pcap_header(&reader.rest()[..24]) else {
+        reader.need(24)?;
+        let Ok((_, header)) = parse_pcap_header(&reader.window.rest()[..24]) else {
             return Err(reader.damaged("the header does not parse"));
         };
         reader.format = Format::Pcap {
@@ -231,8 +217,13 @@ impl<R: Read> CaptureReader<R> {
             big_endian: header.is_bigendian(),
             modified: header.is_modified_format(),
         };
-        reader.consume(24);
+        reader.window.consume(24);
         Ok(reader)
+    }
+
+    /// From when on `flag` is set, the capture ends with the frame at hand, as though there were no more.
+    pub fn stop_at(&mut self, flag: &'static AtomicBool) {
+        self.window.stop_at(flag);
     }
 
     /// Frames given out so far.
@@ -240,205 +231,147 @@ impl<R: Read> CaptureReader<R> {
         self.frames
     }
 
-    /// Octets of the file used up so far.
+    /// Octets of the capture used up so far.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.window.offset()
+    }
+
+    /// Whether the capture is unpacked on the way.
+    pub fn is_packed(&self) -> bool {
+        self.window.is_packed()
+    }
+
+    /// Frames that the capturing tool says it lost, as far as it says so (pcapng).
+    pub fn dropped(&self) -> u64 {
+        self.section.dropped()
     }
 
     /// The next frame; `None` where the file ends between two records. After an error there is nothing more.
     pub fn next_frame(&mut self) -> Result<Option<CapturedFrame<'_>>, CaptureError> {
-        let found = loop {
+        let (found, place) = loop {
             if self.ended {
                 return Ok(None);
             }
             let step = match self.format {
-                Format::Pcap { .. } => self.pcap_record(),
-                Format::Pcapng { big_endian } => self.pcapng_block(big_endian),
+                Format::Pcap { link, nanos, big_endian, modified } => {
+                    self.pcap_record(link, nanos, big_endian, modified)
+                }
+                Format::Pcapng => self.pcapng_block(),
             };
             match step {
                 Ok(Some((found, record_len))) => {
-                    let start = self.at + found.start;
-                    self.consume(record_len);
+                    let place = self.window.place() + found.start;
+                    self.window.consume(record_len);
                     self.frames += 1;
-                    break Found { start, ..found };
+                    break (found, place);
                 }
                 Ok(None) => {}
+                Err(_) if self.window.is_stopped() => self.ended = true,
                 Err(error) => {
                     self.ended = true;
                     return Err(error);
                 }
             }
         };
+        self.last_nanos = found.unix_nanos.unwrap_or(self.last_nanos);
         Ok(Some(CapturedFrame {
-            unix_nanos: found.unix_nanos,
+            unix_nanos: self.last_nanos,
             link: found.link,
-            octets: self.window.get(found.start..found.start + found.len).unwrap_or_default(),
+            octets: self.window.octets(place, found.len),
             wire_len: found.wire_len,
         }))
     }
 
     /// One pcap record at the front: where its frame lies, and how long the record is.
-    fn pcap_record(&mut self) -> Result<Option<(Found, usize)>, CaptureError> {
-        let Format::Pcap { link, nanos, big_endian, modified } = self.format else { return Ok(None) };
+    fn pcap_record(
+        &mut self,
+        link: LinkType,
+        nanos: bool,
+        big_endian: bool,
+        modified: bool,
+    ) -> Result<Option<(Found, usize)>, CaptureError> {
+        // The modified format of old Linux patches has eight octets more.
         let header_len = if modified { 24 } else { 16 };
-        let got = self.fill(header_len)?;
-        if got == 0 {
-            self.ended = true;
+        if self.is_at_end(header_len)? {
             return Ok(None);
         }
-        if got < header_len {
-            return Err(self.truncated(header_len, got));
-        }
-        let length = self.word_at(8, big_endian);
+        let word = |at| self.window.word(at, big_endian);
+        let (seconds, fraction, length, wire_len) = (word(0), word(4), word(8), word(12));
         let need = header_len + length as usize;
         if need > RECORD_MAX {
             return Err(self.bad_length(u64::from(length)));
         }
-        let got = self.fill(need)?;
-        if got < need {
-            return Err(self.truncated(need, got));
-        }
-        let record = &self.rest()[..need];
-        let parsed = match (modified, big_endian) {
-            (true, _) => parse_pcap_frame_modified(record),
-            (false, true) => parse_pcap_frame_be(record),
-            (false, false) => parse_pcap_frame(record),
-        };
-        let Ok((_, frame)) = parsed else { return Err(self.damaged("the record does not parse")) };
-        let fraction = u64::from(frame.ts_usec) * if nanos { 1 } else { 1000 };
-        let found = Found {
-            unix_nanos: u64::from(frame.ts_sec) * 1_000_000_000 + fraction,
-            link,
-            start: need - frame.data.len(),
-            len: frame.data.len(),
-            wire_len: frame.origlen,
-        };
+        self.need(need)?;
+        let fraction = u64::from(fraction) * if nanos { 1 } else { 1000 };
+        let unix_nanos = Some(u64::from(seconds) * 1_000_000_000 + fraction);
+        let found = Found { unix_nanos, link, start: header_len, len: length as usize, wire_len };
         Ok(Some((found, need)))
     }
 
     /// One pcapng block at the front; `None` after a block without a frame.
-    fn pcapng_block(&mut self, big_endian: bool) -> Result<Option<(Found, usize)>, CaptureError> {
-        let got = self.fill(12)?;
-        if got == 0 {
-            self.ended = true;
+    fn pcapng_block(&mut self) -> Result<Option<(Found, usize)>, CaptureError> {
+        if self.is_at_end(12)? {
             return Ok(None);
         }
-        if got < 12 {
-            return Err(self.truncated(12, got));
-        }
-        let mut big_endian = big_endian;
-        if self.word_at(0, false) == PCAPNG_SECTION {
-            big_endian = match (self.word_at(8, false), self.word_at(8, true)) {
-                (PCAPNG_BYTE_ORDER, _) => false,
-                (_, PCAPNG_BYTE_ORDER) => true,
+        if self.window.word(0, false) == SECTION {
+            match (self.window.word(8, false), self.window.word(8, true)) {
+                (BYTE_ORDER, _) => self.section.begin(false),
+                (_, BYTE_ORDER) => self.section.begin(true),
                 _ => return Err(self.damaged("a section without a byte order")),
-            };
-            self.format = Format::Pcapng { big_endian };
-            self.interfaces.clear();
+            }
         }
-        let length = self.word_at(4, big_endian);
+        let length = self.window.word(4, self.section.big_endian);
         let need = length as usize;
         if need < 12 || !need.is_multiple_of(4) || need > RECORD_MAX {
             return Err(self.bad_length(u64::from(length)));
         }
-        let got = self.fill(need)?;
-        if got < need {
-            return Err(self.truncated(need, got));
+        self.need(need)?;
+        let block = self.window.rest().get(..need).unwrap_or_default();
+        match self.section.block(block) {
+            Ok(Some(found)) => Ok(Some((found, need))),
+            Ok(None) => {
+                self.window.consume(need);
+                Ok(None)
+            }
+            Err(problem) => Err(self.damaged(problem)),
         }
-        let block = &self.window[self.at..self.at + need];
-        let parsed = if big_endian { parse_block_be(block) } else { parse_block_le(block) };
-        let Ok((_, parsed)) = parsed else { return Err(self.damaged("the block does not parse")) };
-        let found = match &parsed {
-            Block::EnhancedPacket(packet) => {
-                let Some(interface) = self.interfaces.get(packet.if_id as usize) else {
-                    return Err(self.damaged("a frame of an interface that is not described"));
-                };
-                let units = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-                let octets = packet.packet_data();
-                Some(Found {
-                    unix_nanos: unix_nanos(units, *interface),
-                    link: interface.link,
-                    start: place_of(block, octets),
-                    len: octets.len(),
-                    wire_len: packet.origlen,
-                })
-            }
-            // A simple packet has no time; it belongs to the first interface.
-            Block::SimplePacket(packet) => {
-                let Some(interface) = self.interfaces.first() else {
-                    return Err(self.damaged("a frame of an interface that is not described"));
-                };
-                let octets = packet.packet_data();
-                Some(Found {
-                    unix_nanos: 0,
-                    link: interface.link,
-                    start: place_of(block, octets),
-                    len: octets.len(),
-                    wire_len: packet.origlen,
-                })
-            }
-            Block::InterfaceDescription(description) => {
-                if self.interfaces.len() >= INTERFACES_MAX {
-                    return Err(self.damaged("more interfaces than can be"));
-                }
-                let Some(resolution) = resolution(description.if_tsresol) else {
-                    return Err(self.damaged("a time resolution that cannot be"));
-                };
-                let interface = Interface {
-                    link: LinkType::from_number(description.linktype.0 as u16),
-                    resolution,
-                    offset_s: description.if_tsoffset,
-                };
-                self.interfaces.push(interface);
-                None
-            }
-            _ => None,
-        };
-        if found.is_none() {
-            self.consume(need);
-        }
-        Ok(found.map(|found| (found, need)))
     }
 
-    fn rest(&self) -> &[u8] {
-        &self.window[self.at..]
-    }
-
-    fn word_at(&self, at: usize, big_endian: bool) -> u32 {
-        let octets = self.rest().get(at..at + 4).and_then(|octets| octets.first_chunk()).copied();
-        let octets = octets.unwrap_or_default();
-        if big_endian { u32::from_be_bytes(octets) } else { u32::from_le_bytes(octets) }
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.at += count;
-        self.offset += count as u64;
-    }
-
-    /// Reads until at least `need` octets are unconsumed, or the source ends; says how many there are.
-    fn fill(&mut self, need: usize) -> Result<usize, CaptureError> {
-        if self.window.len() - self.at >= need {
-            return Ok(self.window.len() - self.at);
+    /// Whether the file ends here, between two records, of which the next would begin with `header_len` octets.
+    fn is_at_end(&mut self, header_len: usize) -> Result<bool, CaptureError> {
+        if self.window.fill(header_len) > 0 {
+            return self.need(header_len).map(|()| false);
         }
-        self.window.drain(..self.at);
-        self.at = 0;
-        while self.window.len() < need {
-            // Grows with what is really there, never with what a length field claims.
-            let had = self.window.len();
-            let want = CHUNK.max((need - had).min(1 << 20));
-            let count = (&mut self.source).take(want as u64).read_to_end(&mut self.window);
-            match count {
-                Ok(0) => break,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(CaptureError::Io { file: self.file.clone(), source }),
-            }
+        self.ended = true;
+        match self.failure() {
+            Some(error) => Err(error),
+            None => Ok(true),
         }
-        Ok(self.window.len())
+    }
+
+    /// Sees to it that so many octets are at hand.
+    fn need(&mut self, need: usize) -> Result<(), CaptureError> {
+        let got = self.window.fill(need);
+        if got >= need {
+            return Ok(());
+        }
+        Err(self.failure().unwrap_or_else(|| self.truncated(need, got)))
+    }
+
+    /// What the source said when it failed.
+    fn failure(&mut self) -> Option<CaptureError> {
+        let source = self.window.take_failure()?;
+        let file = self.file.clone();
+        Some(if self.window.is_packed() {
+            CaptureError::Packed { file, offset: self.offset(), source, frames: self.frames }
+        } else {
+            CaptureError::Io { file, source }
+        })
     }
 
     fn not_a_capture(&self, got: usize) -> CaptureError {
-        let start: Vec<_> = self.rest()[..got.min(4)].iter().map(|octet| format!("{octet:02x}")).collect();
+        let start: Vec<_> =
+            self.window.rest()[..got.min(4)].iter().map(|octet| format!("{octet:02x}")).collect();
         let start = if start.is_empty() { "nothing".to_owned() } else { start.join(" ") };
         CaptureError::NotACapture { file: self.file.clone(), start }
     }
@@ -446,7 +379,7 @@ impl<R: Read> CaptureReader<R> {
     fn truncated(&self, need: usize, got: usize) -> CaptureError {
         CaptureError::Truncated {
             file: self.file.clone(),
-            offset: self.offset,
+            offset: self.offset(),
             need,
             got,
             frames: self.frames,
@@ -454,33 +387,17 @@ impl<R: Read> CaptureReader<R> {
     }
 
     fn bad_length(&self, length: u64) -> CaptureError {
-        CaptureError::BadLength { file: self.file.clone(), offset: self.offset, length, frames: self.frames }
+        CaptureError::BadLength {
+            file: self.file.clone(),
+            offset: self.offset(),
+            length,
+            frames: self.frames,
+        }
     }
 
     fn damaged(&self, problem: &'static str) -> CaptureError {
-        CaptureError::Damaged { file: self.file.clone(), offset: self.offset, problem, frames: self.frames }
+        CaptureError::Damaged { file: self.file.clone(), offset: self.offset(), problem, frames: self.frames }
     }
-}
-
-/// Where `inner`, a part of `outer`, begins in it. Counted from the addresses, as `pcap-parser` gives slices only.
-fn place_of(outer: &[u8], inner: &[u8]) -> usize {
-    (inner.as_ptr() as usize).saturating_sub(outer.as_ptr() as usize)
-}
-
-/// Units per second of `if_tsresol`: a power of ten, or of two where the high bit is set.
-fn resolution(code: u8) -> Option<u64> {
-    if code & 0x80 == 0 {
-        10u64.checked_pow(u32::from(code))
-    } else {
-        1u64.checked_shl(u32::from(code & 0x7f)).filter(|units| *units != 0)
-    }
-}
-
-fn unix_nanos(units: u64, interface: Interface) -> u64 {
-    let nanos = u128::from(units) * 1_000_000_000 / u128::from(interface.resolution);
-    let nanos = i128::try_from(nanos).unwrap_or(i128::MAX);
-    let offset = i128::from(interface.offset_s) * 1_000_000_000;
-    u64::try_from(nanos.saturating_add(offset).max(0)).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -504,7 +421,7 @@ mod tests {
         let word = |value: u32| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
         let half = |value: u16| if big_endian { value.to_be_bytes() } else { value.to_le_bytes() };
         let mut octets = Vec::new();
-        for value in [PCAPNG_SECTION, 28, PCAPNG_BYTE_ORDER] {
+        for value in [SECTION, 28, BYTE_ORDER] {
             octets.extend(word(value));
         }
         octets.extend(half(1));
@@ -603,5 +520,29 @@ mod tests {
         let error = CaptureReader::new("notes.txt", &b"hello"[..]).unwrap_err().to_string();
         assert!(error.contains("notes.txt") && error.contains("tcpdump"), "{error}");
         assert!(CaptureReader::new("empty", &b""[..]).is_err());
+    }
+
+    #[test]
+    fn a_packed_capture_is_read_as_it_is_and_its_damage_is_named() {
+        let whole = [pcap(false, false), pcap(false, false)[24..].repeat(999)].concat();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, &whole).unwrap();
+        let packed = encoder.finish().unwrap();
+        let mut reader = CaptureReader::new("x.gz", &packed[..]).unwrap();
+        let mut frames = 0;
+        while let Some(frame) = reader.next_frame().unwrap() {
+            assert_eq!(frame.octets, [7, 8, 9]);
+            frames += 1;
+        }
+        assert_eq!((frames, reader.offset()), (1000, whole.len() as u64));
+        let mut cut = CaptureReader::new("x.gz", &packed[..packed.len() - 12]).unwrap();
+        let error = loop {
+            match cut.next_frame() {
+                Ok(frame) => assert!(frame.is_some()),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, CaptureError::Packed { .. }), "{error}");
+        assert!(cut.next_frame().unwrap().is_none());
     }
 }

@@ -13,12 +13,19 @@
 //! A flood opens connections without end: the table holds at most [`FlowTable::new`]'s `max` of them, and makes room
 //! by ending the one whose moment comes next. That is counted, and the row is written.
 //!
+//! Segments that come out of order wait for those before them. All that wait together take at most [`HELD_MAX`] octets;
+//! where they would take more, the connection that began to wait first loses what waits, which then shows as a gap. So
+//! who fills the memory on purpose costs others a gap, not their connections, and not for longer than he goes on.
+//!
+//! The table is hashed with a seed that differs from process to process, so that nobody can choose ports and addresses
+//! that all fall into one place. Nothing that is written depends on the order of the table.
+//!
 //! # Terms
 //! *Originator*, *responder*: who opened and who was called, by the first packet; turned round where a connection is
 //! seen from the middle and only one of the ports is a server's (`^` in the history).
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -36,6 +43,8 @@ const CLOSE_DELAY: u64 = 5 * SECOND;
 /// UDP, ICMP, and TCP before its handshake is over.
 const SHORT_PAUSE: u64 = 60 * SECOND;
 const TCP_PAUSE: u64 = 300 * SECOND;
+/// Octets that segments may take, over all connections, while they wait for those before them.
+pub(crate) const HELD_MAX: usize = 16 << 20;
 /// After this long without an answer an opening SYN is reported as unanswered.
 pub(crate) const ANSWER_WITHIN: u64 = SECOND;
 
@@ -168,6 +177,8 @@ pub(crate) struct Conn {
     /// Names under which this connection was reported in `weird.log`.
     pub(crate) weirds: Vec<&'static str>,
     pub(crate) sniffed: u8,
+    /// Stands in the queue of those that began to wait for segments.
+    waits: bool,
     generation: u32,
 }
 
@@ -190,6 +201,11 @@ impl Conn {
             },
             _ => "OTH",
         }
+    }
+
+    /// Octets that its waiting segments take.
+    pub(crate) fn held(&self) -> usize {
+        self.tcp.as_ref().map_or(0, |tcp| tcp.held())
     }
 
     /// The moment after which it is over, if no packet comes.
@@ -232,26 +248,32 @@ pub(crate) enum Due {
 /// The open connections.
 #[derive(Debug)]
 pub(crate) struct FlowTable {
-    index: IndexMap<Key, u32>,
+    index: IndexMap<Key, u32, foldhash::fast::RandomState>,
     slots: Vec<Option<Box<Conn>>>,
     free: Vec<u32>,
     due: BinaryHeap<Reverse<(u64, u32, u32)>>,
     generation: u32,
     max: usize,
     pub(crate) evicted: u64,
+    /// Octets that waiting segments take.
+    held: usize,
+    /// Connections that wait for segments, by slot and generation, in the order in which they began to.
+    waiting: VecDeque<(u32, u32)>,
 }
 
 impl FlowTable {
     /// A table of at most `max` connections.
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            index: IndexMap::new(),
+            index: IndexMap::default(),
             slots: Vec::new(),
             free: Vec::new(),
             due: BinaryHeap::new(),
             generation: 0,
             max: max.max(1),
             evicted: 0,
+            held: 0,
+            waiting: VecDeque::new(),
         }
     }
 
@@ -301,6 +323,7 @@ impl FlowTable {
 
     pub(crate) fn remove(&mut self, slot: usize) -> Option<Box<Conn>> {
         let conn = self.slots.get_mut(slot)?.take()?;
+        self.held -= conn.held();
         self.index.swap_remove(&Key::new(conn.id.orig, conn.id.resp, conn.proto));
         self.free.push(slot as u32);
         Some(conn)
@@ -341,9 +364,49 @@ impl FlowTable {
         left.sort_by_key(|conn| (conn.first, conn.first_frame));
         self.index.clear();
         self.due.clear();
+        self.waiting.clear();
+        self.held = 0;
         self.free.clear();
         self.slots.clear();
         left
+    }
+
+    /// A segment came to a connection, whose waiting segments took `before` octets before it.
+    pub(crate) fn note_held(&mut self, slot: usize, before: usize) {
+        let Some(Some(conn)) = self.slots.get_mut(slot) else { return };
+        let after = conn.held();
+        self.held = self.held + after - before;
+        if after > 0 && !conn.waits {
+            conn.waits = true;
+            self.waiting.push_back((slot as u32, conn.generation));
+            if self.waiting.len() > 2 * self.max {
+                let slots = &self.slots;
+                self.waiting.retain(|(slot, generation)| {
+                    matches!(slots.get(*slot as usize), Some(Some(conn)) if conn.generation == *generation)
+                });
+            }
+        }
+    }
+
+    /// Where waiting segments take too much: drops those of the connection that began to wait first, and names it. To
+    /// be asked until it says `None`.
+    pub(crate) fn relieve(&mut self) -> Option<ConnId> {
+        while self.held > HELD_MAX {
+            let (slot, generation) = self.waiting.pop_front()?;
+            let Some(Some(conn)) = self.slots.get_mut(slot as usize) else { continue };
+            if conn.generation != generation {
+                continue;
+            }
+            conn.waits = false;
+            let Some(tcp) = &mut conn.tcp else { continue };
+            let held = tcp.held();
+            if held > 0 {
+                tcp.forget_waiting();
+                self.held -= held;
+                return Some(conn.id);
+            }
+        }
+        None
     }
 
     fn evict(&mut self) -> Option<Box<Conn>> {
@@ -411,6 +474,7 @@ pub(crate) fn new_conn(
         counted: false,
         weirds: Vec::new(),
         sniffed: 0,
+        waits: false,
         generation: 0,
     }
 }
@@ -470,7 +534,6 @@ mod tests {
             window: 1,
             payload: &[],
             payload_len: 0,
-            checksum_good: true,
         };
         if let Some(tcp) = &mut conn.tcp {
             tcp.segment(true, &syn, false, &mut |_, _| {});
@@ -498,6 +561,42 @@ mod tests {
         }
         assert_eq!((rows, table.evicted, table.drain().len()), (9900, 9900, 100));
         assert!(table.slots.len() <= 100);
+    }
+
+    #[test]
+    fn waiting_segments_are_bounded_over_all_connections() {
+        let mut table = FlowTable::new(1000);
+        let payload = [7; 1000];
+        let mut relieved = Vec::new();
+        for port in 0..1000 {
+            let (slot, _) = table.insert(conn(port, u64::from(port)));
+            for n in 0..40 {
+                let conn = table.get(slot).unwrap();
+                let before = conn.held();
+                let late = Segment {
+                    source_port: port,
+                    destination_port: 502,
+                    sequence: 5000 + n * 2000,
+                    acknowledgement: 0,
+                    flags: TcpFlags(16),
+                    window: 1,
+                    payload: &payload,
+                    payload_len: 1000,
+                };
+                conn.tcp.as_mut().unwrap().segment(true, &late, true, &mut |_, _| {});
+                table.note_held(slot, before);
+                while let Some(id) = table.relieve() {
+                    relieved.push(id.orig.1);
+                }
+                assert!(table.held <= HELD_MAX);
+            }
+        }
+        // Those that began first, each once.
+        assert!(relieved.len() > 500 && relieved.is_sorted(), "{}", relieved.len());
+        for slot in 0..1000 {
+            table.remove(slot);
+        }
+        assert_eq!(table.held, 0);
     }
 
     #[test]

@@ -1,17 +1,19 @@
-//! One frame: Ethernet, VLAN tags, ARP, IPv4 and IPv6, and the head of TCP, UDP and ICMP.
+//! One frame: Ethernet, VLAN tags, Linux cooked capture, loopback, ARP; what is an IP packet goes on to `packet`.
 //!
 //! Written by hand because nothing in a frame may be believed: every length is a claim that is cut down to what was
 //! captured, and what does not fit is an [`Oddity`] beside whatever could still be read, never a panic and never
-//! silence. Padding of short Ethernet frames is left out by the IP length. Fragments are not put together: the first
-//! one is read as far as it goes, the rest are reported.
+//! silence. Padding of short Ethernet frames is left out by the IP length. A fragment is shown as one: putting datagrams
+//! together needs a memory, which a frame has not (see `fragment`).
 //!
-//! Sources: IEEE 802.3 and 802.1Q, RFC 791, 792, 793, 768, 826, 8200.
+//! Sources: IEEE 802.3, 802.2 and 802.1Q, RFC 826, 1042, tcpdump.org/linktypes.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use site::MacAddress;
 
 use crate::capture::LinkType;
+pub use crate::checksum::Checksum;
+use crate::packet::{self, Reading};
 
 /// Something wrong with a frame, by the name under which it stands in `weird.log`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,8 +28,10 @@ pub enum Oddity {
     TruncatedHeader,
     /// A TCP data offset outside 5 to 15, or past the packet's end.
     BadTcpHeaderLength,
-    /// A fragment: fragments are not put together.
-    Fragment,
+    /// An IPv4 header whose own checksum is wrong: no host takes the packet. It is read all the same.
+    BadIpChecksum,
+    /// A UDP header whose length is not that of its packet.
+    UdpLength,
     /// An ARP packet that is not Ethernet and IPv4, or cut.
     BadArp,
 }
@@ -41,7 +45,8 @@ impl Oddity {
             Self::TruncatedIpLength => "truncated_IP_len",
             Self::TruncatedHeader => "truncated_header",
             Self::BadTcpHeaderLength => "bad_TCP_header_len",
-            Self::Fragment => "ip_fragment",
+            Self::BadIpChecksum => "bad_IP_checksum",
+            Self::UdpLength => "UDP_datagram_length_mismatch",
             Self::BadArp => "bad_arp",
         }
     }
@@ -99,6 +104,8 @@ pub struct IpPacket<'a> {
     pub protocol: u8,
     /// What it carries.
     pub transport: Transport<'a>,
+    /// Whether the checksum of what it carries is right.
+    pub checksum: Checksum,
 }
 
 /// The layer above IP.
@@ -110,8 +117,25 @@ pub enum Transport<'a> {
     Udp(Datagram<'a>),
     /// ICMP or ICMPv6.
     Icmp(Icmp),
-    /// Another protocol, a fragment, or a header that is cut.
+    /// A part of something.
+    Fragment(Fragment<'a>),
+    /// Another protocol, or a header that is cut.
     Other,
+}
+
+/// A fragment of a datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fragment<'a> {
+    /// Identification: 16 bits in IPv4, 32 in IPv6.
+    pub id: u32,
+    /// Where it lies in the datagram, in octets.
+    pub offset: u32,
+    /// More follow.
+    pub more: bool,
+    /// Payload as captured.
+    pub payload: &'a [u8],
+    /// Payload octets on the wire.
+    pub payload_len: u32,
 }
 
 /// A TCP segment.
@@ -133,8 +157,6 @@ pub struct Segment<'a> {
     pub payload: &'a [u8],
     /// Payload octets on the wire; more than `payload` where the capture was cut.
     pub payload_len: u32,
-    /// Whether the checksum is right; true where it cannot be told because the capture was cut.
-    pub checksum_good: bool,
 }
 
 /// The flags of a TCP segment.
@@ -197,22 +219,27 @@ impl<'a> Frame<'a> {
             oddity: None,
         };
         let cut = wire_len.saturating_sub(octets.len());
-        let skip = match link {
-            LinkType::Ethernet => {
-                frame.ethernet(octets, cut);
-                return frame;
-            }
-            LinkType::RawIp => 0,
-            LinkType::Loopback => 4,
-            LinkType::LinuxCooked => 16,
-            LinkType::LinuxCooked2 => 20,
-            LinkType::Other(_) => return frame,
-        };
-        match octets.get(skip..) {
-            Some(packet) => frame.ip_by_version(packet, cut),
-            None => frame.oddity = Some(Oddity::TruncatedEthernet),
+        match link {
+            LinkType::Ethernet => frame.ethernet(octets, cut),
+            LinkType::RawIp => frame.take(packet::by_version(octets, cut)),
+            LinkType::Loopback => match octets.get(4..) {
+                Some(rest) => frame.take(packet::by_version(rest, cut)),
+                None => frame.oddity = Some(Oddity::TruncatedEthernet),
+            },
+            // Address length and address at 4 and 6, protocol at 14.
+            LinkType::LinuxCooked => frame.cooked(octets, (4, 6), 14, 16, cut),
+            // Protocol first, address length as one octet at 11, address at 12.
+            LinkType::LinuxCooked2 => frame.cooked(octets, (10, 12), 0, 20, cut),
+            LinkType::Other(_) => {}
         }
         frame
+    }
+
+    fn take(&mut self, (packet, oddity): Reading<'a>) {
+        if let Some(packet) = packet {
+            self.content = Content::Ip(packet);
+        }
+        self.oddity = self.oddity.or(oddity);
     }
 
     /// `cut` octets of the frame were not captured.
@@ -223,25 +250,59 @@ impl<'a> Frame<'a> {
         };
         self.destination_mac = Some(destination);
         self.source_mac = Some(source);
-        let mut at = 12;
-        // Two tags (802.1ad) are the most that anybody stacks; more read as an unknown EtherType.
-        for _ in 0..3 {
-            let Some(kind) = word_at(octets, at) else {
+        match half_at(octets, 12) {
+            Some(kind) => self.by_type(kind, octets.get(14..).unwrap_or_default(), cut),
+            None => self.oddity = Some(Oddity::TruncatedEthernet),
+        }
+    }
+
+    /// Linux cooked capture; `address` is where the length of the sender's address and the address itself stand.
+    fn cooked(
+        &mut self,
+        octets: &'a [u8],
+        address: (usize, usize),
+        kind_at: usize,
+        header_len: usize,
+        cut: usize,
+    ) {
+        let (Some(kind), Some(rest)) = (half_at(octets, kind_at), octets.get(header_len..)) else {
+            self.oddity = Some(Oddity::TruncatedEthernet);
+            return;
+        };
+        // One octet in the second version, behind the packet type.
+        if half_at(octets, address.0).is_some_and(|length| length & 0xff == 6) {
+            self.source_mac = mac_at(octets, address.1);
+        }
+        self.by_type(kind, rest, cut);
+    }
+
+    /// What an EtherType says that follows.
+    fn by_type(&mut self, kind: u16, octets: &'a [u8], cut: usize) {
+        let (mut kind, mut rest) = (kind, octets);
+        // Two tags (802.1ad) are the most that anybody stacks in earnest; more than four read as an unknown type.
+        for _ in 0..4 {
+            if !matches!(kind, 0x8100 | 0x88a8 | 0x9100) {
+                break;
+            }
+            let (Some(tag), Some(next)) = (half_at(rest, 0), half_at(rest, 2)) else {
                 self.oddity = Some(Oddity::TruncatedEthernet);
                 return;
             };
-            at += 2;
-            let rest = octets.get(at..).unwrap_or_default();
-            match kind {
-                0x8100 | 0x88a8 | 0x9100 => {
-                    self.vlan = word_at(octets, at).map(|tag| tag & 0x0fff);
-                    at += 2;
-                }
-                0x0800 => return self.ipv4(rest, cut),
-                0x86dd => return self.ipv6(rest, cut),
-                0x0806 => return self.arp(rest),
-                _ => return,
-            }
+            self.vlan = Some(tag & 0x0fff);
+            kind = next;
+            rest = rest.get(4..).unwrap_or_default();
+        }
+        // A length in place of a type: 802.2, and behind a SNAP header the type (RFC 1042).
+        if kind < 0x0600 {
+            let Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) = rest.first_chunk::<8>() else { return };
+            kind = u16::from_be_bytes([*high, *low]);
+            rest = &rest[8..];
+        }
+        match kind {
+            0x0800 => self.take(packet::ipv4(rest, cut)),
+            0x86dd => self.take(packet::ipv6(rest, cut)),
+            0x0806 => self.arp(rest),
+            _ => {}
         }
     }
 
@@ -255,201 +316,9 @@ impl<'a> Frame<'a> {
             _ => self.oddity = Some(Oddity::BadArp),
         }
     }
-
-    fn ip_by_version(&mut self, octets: &'a [u8], cut: usize) {
-        match octets.first().map(|octet| octet >> 4) {
-            Some(4) => self.ipv4(octets, cut),
-            Some(6) => self.ipv6(octets, cut),
-            _ => self.oddity = Some(Oddity::TruncatedIp),
-        }
-    }
-
-    fn ipv4(&mut self, octets: &'a [u8], cut: usize) {
-        let header_len = octets.first().map_or(0, |first| usize::from(first & 0x0f) * 4);
-        let (Some(source), Some(destination)) = (ipv4_at(octets, 12), ipv4_at(octets, 16)) else {
-            self.oddity = Some(Oddity::TruncatedIp);
-            return;
-        };
-        if header_len < 20 || octets.len() < header_len || octets[0] >> 4 != 4 {
-            self.oddity = Some(Oddity::TruncatedIp);
-            return;
-        }
-        // Zero where the sender's card cuts segments itself: then the captured length is the truth.
-        let claimed = match usize::from(u16::from_be_bytes([octets[2], octets[3]])) {
-            0 => octets.len() + cut,
-            claimed => claimed,
-        };
-        if claimed < header_len {
-            self.oddity = Some(Oddity::TruncatedIp);
-            return;
-        }
-        if claimed > octets.len() + cut {
-            self.oddity = Some(Oddity::TruncatedIpLength);
-            return;
-        }
-        let fragment = u16::from_be_bytes([octets[6], octets[7]]) & 0x3fff;
-        let protocol = octets[9];
-        let payload = &octets[header_len..claimed.min(octets.len())];
-        let addresses = (IpAddr::V4(source), IpAddr::V4(destination));
-        let transport = if fragment == 0 {
-            self.transport(protocol, payload, claimed - header_len, addresses)
-        } else {
-            self.oddity = Some(Oddity::Fragment);
-            Transport::Other
-        };
-        self.content = Content::Ip(IpPacket {
-            source: addresses.0,
-            destination: addresses.1,
-            total_len: claimed as u32,
-            protocol,
-            transport,
-        });
-    }
-
-    fn ipv6(&mut self, octets: &'a [u8], cut: usize) {
-        let (Some(source), Some(destination)) = (ipv6_at(octets, 8), ipv6_at(octets, 24)) else {
-            self.oddity = Some(Oddity::TruncatedIp);
-            return;
-        };
-        let claimed = usize::from(u16::from_be_bytes([octets[4], octets[5]]));
-        let payload = octets.get(40..).unwrap_or_default();
-        if claimed > payload.len() + cut {
-            self.oddity = Some(Oddity::TruncatedIpLength);
-            return;
-        }
-        let mut rest = &payload[..claimed.min(payload.len())];
-        let mut rest_claimed = claimed;
-        let mut protocol = octets[6];
-        let mut fragment = false;
-        // Extension headers: hop-by-hop, routing, destination options; the fragment header ends the walk.
-        for _ in 0..8 {
-            if !matches!(protocol, 0 | 43 | 60 | 44) {
-                break;
-            }
-            let (Some(next), Some(length)) = (rest.first(), rest.get(1)) else { break };
-            let length = if protocol == 44 { 8 } else { (usize::from(*length) + 1) * 8 };
-            fragment |= protocol == 44 && rest.get(2..4).is_some_and(|field| field != [0, 0]);
-            protocol = *next;
-            rest = rest.get(length..).unwrap_or_default();
-            rest_claimed = rest_claimed.saturating_sub(length);
-        }
-        let addresses = (IpAddr::V6(source), IpAddr::V6(destination));
-        let transport = if fragment {
-            self.oddity = Some(Oddity::Fragment);
-            Transport::Other
-        } else {
-            self.transport(protocol, rest, rest_claimed, addresses)
-        };
-        self.content = Content::Ip(IpPacket {
-            source: addresses.0,
-            destination: addresses.1,
-            total_len: 40 + claimed as u32,
-            protocol,
-            transport,
-        });
-    }
-
-    /// `octets` is what was captured, `claimed` how many there were on the wire.
-    fn transport(
-        &mut self,
-        protocol: u8,
-        octets: &'a [u8],
-        claimed: usize,
-        addresses: (IpAddr, IpAddr),
-    ) -> Transport<'a> {
-        let read = match protocol {
-            6 => self.tcp(octets, claimed, addresses),
-            17 => udp(octets),
-            1 | 58 => icmp(octets, claimed, protocol == 58),
-            _ => return Transport::Other,
-        };
-        read.unwrap_or_else(|| {
-            self.oddity = self.oddity.or(Some(Oddity::TruncatedHeader));
-            Transport::Other
-        })
-    }
-
-    fn tcp(
-        &mut self,
-        octets: &'a [u8],
-        claimed: usize,
-        addresses: (IpAddr, IpAddr),
-    ) -> Option<Transport<'a>> {
-        let header = octets.first_chunk::<20>()?;
-        let header_len = usize::from(header[12] >> 4) * 4;
-        if header_len < 20 || header_len > claimed {
-            self.oddity = Some(Oddity::BadTcpHeaderLength);
-            return Some(Transport::Other);
-        }
-        let whole = octets.len() == claimed;
-        Some(Transport::Tcp(Segment {
-            source_port: u16::from_be_bytes([header[0], header[1]]),
-            destination_port: u16::from_be_bytes([header[2], header[3]]),
-            sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
-            acknowledgement: u32::from_be_bytes([header[8], header[9], header[10], header[11]]),
-            flags: TcpFlags(header[13]),
-            window: u16::from_be_bytes([header[14], header[15]]),
-            payload: octets.get(header_len..).unwrap_or_default(),
-            payload_len: (claimed - header_len) as u32,
-            checksum_good: !whole || checksum(octets, addresses) == 0xffff,
-        }))
-    }
 }
 
-fn udp(octets: &[u8]) -> Option<Transport<'_>> {
-    let header = octets.first_chunk::<8>()?;
-    let claimed = usize::from(u16::from_be_bytes([header[4], header[5]]));
-    let payload = &octets[8..];
-    Some(Transport::Udp(Datagram {
-        source_port: u16::from_be_bytes([header[0], header[1]]),
-        destination_port: u16::from_be_bytes([header[2], header[3]]),
-        payload: &payload[..claimed.saturating_sub(8).min(payload.len())],
-        payload_len: claimed.saturating_sub(8) as u32,
-    }))
-}
-
-fn icmp(octets: &[u8], claimed: usize, v6: bool) -> Option<Transport<'_>> {
-    let header = octets.first_chunk::<4>()?;
-    let payload_len = claimed.saturating_sub(8) as u32;
-    Some(Transport::Icmp(Icmp { kind: header[0], code: header[1], payload_len, v6 }))
-}
-
-/// The one's complement sum over pseudo header and segment; 0xffff where the checksum is right (RFC 793).
-fn checksum(segment: &[u8], addresses: (IpAddr, IpAddr)) -> u16 {
-    let mut sum: u64 = 6 + segment.len() as u64;
-    match addresses {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            sum = add_words(sum, &source.octets());
-            sum = add_words(sum, &destination.octets());
-        }
-        (source, destination) => {
-            for address in [source, destination] {
-                if let IpAddr::V6(address) = address {
-                    sum = add_words(sum, &address.octets());
-                }
-            }
-        }
-    }
-    sum = add_words(sum, segment);
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
-}
-
-fn add_words(mut sum: u64, octets: &[u8]) -> u64 {
-    let (words, rest) = octets.as_chunks::<4>();
-    for word in words {
-        // Two 16-bit words at once: the fold at the end brings the halves together.
-        sum += u64::from(u32::from_be_bytes(*word));
-    }
-    for (index, octet) in rest.iter().enumerate() {
-        sum += u64::from(*octet) << (if index % 2 == 0 { 8 } else { 0 });
-    }
-    sum
-}
-
-fn word_at(octets: &[u8], at: usize) -> Option<u16> {
+pub(crate) fn half_at(octets: &[u8], at: usize) -> Option<u16> {
     octets.get(at..at + 2).and_then(|word| word.first_chunk()).map(|word| u16::from_be_bytes(*word))
 }
 
@@ -457,11 +326,11 @@ fn mac_at(octets: &[u8], at: usize) -> Option<MacAddress> {
     octets.get(at..at + 6).and_then(|mac| mac.first_chunk()).map(|mac| MacAddress(*mac))
 }
 
-fn ipv4_at(octets: &[u8], at: usize) -> Option<Ipv4Addr> {
+pub(crate) fn ipv4_at(octets: &[u8], at: usize) -> Option<Ipv4Addr> {
     octets.get(at..at + 4).and_then(|address| address.first_chunk::<4>()).map(|a| Ipv4Addr::from(*a))
 }
 
-fn ipv6_at(octets: &[u8], at: usize) -> Option<Ipv6Addr> {
+pub(crate) fn ipv6_at(octets: &[u8], at: usize) -> Option<Ipv6Addr> {
     octets.get(at..at + 16).and_then(|address| address.first_chunk::<16>()).map(|a| Ipv6Addr::from(*a))
 }
 
@@ -487,6 +356,13 @@ mod tests {
         }
     }
 
+    fn checksum_of(frame: &Frame<'_>) -> Checksum {
+        match frame.content {
+            Content::Ip(packet) => packet.checksum,
+            _ => panic!("no packet: {frame:?}"),
+        }
+    }
+
     #[test]
     fn a_segment_is_read_and_padding_left_out() {
         let mut octets = request();
@@ -496,7 +372,7 @@ mod tests {
         assert_eq!(segment.payload, [0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
         assert_eq!((segment.source_port, segment.destination_port), (49_152, 502));
         assert_eq!(frame.oddity, None);
-        assert!(!segment.checksum_good);
+        assert_eq!(checksum_of(&frame), Checksum::Unfinished);
     }
 
     #[test]
@@ -509,14 +385,78 @@ mod tests {
     }
 
     #[test]
-    fn a_right_checksum_is_told_from_a_wrong_one() {
-        let mut octets = request();
-        let addresses = (IpAddr::from([192, 168, 1, 20]), IpAddr::from([192, 168, 1, 101]));
-        let sum = !checksum(&octets[34..], addresses);
-        octets[50..52].copy_from_slice(&sum.to_be_bytes());
-        assert!(segment(&Frame::parse(LinkType::Ethernet, &octets, octets.len())).checksum_good);
-        octets[60] ^= 1;
-        assert!(!segment(&Frame::parse(LinkType::Ethernet, &octets, octets.len())).checksum_good);
+    fn stacked_tags_snap_and_cooked_captures_are_seen_through() {
+        let ethernet = request();
+        let packet = &ethernet[14..];
+        let mac = [0, 0x80, 0xf4, 1, 2, 3];
+        let tags = [0x88, 0xa8, 0, 100, 0x81, 0, 0, 7, 8, 0];
+        let snap = [0, 60, 0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+        let cooked = [&[0, 0, 0, 1, 0, 6][..], &mac, &[0, 0, 8, 0], packet].concat();
+        let tagged = [&[0, 0, 0, 1, 0, 6][..], &mac, &[0, 0, 0x81, 0, 0, 7, 8, 0], packet].concat();
+        let cooked_2 = [&[8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6][..], &mac, &[0, 0], packet].concat();
+        let cases = [
+            (LinkType::Ethernet, [&ethernet[..12], &tags, packet].concat(), Some(7)),
+            (LinkType::Ethernet, [&ethernet[..12], &snap, packet].concat(), None),
+            (LinkType::LinuxCooked, cooked, None),
+            (LinkType::LinuxCooked, tagged, Some(7)),
+            (LinkType::LinuxCooked2, cooked_2, None),
+            (LinkType::Loopback, [&[2, 0, 0, 0], packet].concat(), None),
+            (LinkType::RawIp, packet.to_vec(), None),
+        ];
+        for (link, octets, vlan) in cases {
+            let frame = Frame::parse(link, &octets, octets.len());
+            assert_eq!((segment(&frame).payload_len, frame.vlan), (12, vlan), "{link:?}");
+            let cooked = matches!(link, LinkType::LinuxCooked | LinkType::LinuxCooked2);
+            assert_eq!(cooked, frame.source_mac == Some(MacAddress(mac)), "{link:?}");
+        }
+    }
+
+    /// `IPv6()/IPv6ExtHdrHopByHop()/IPv6ExtHdrDestOpt()/AH()/TCP()` and its kind, octets by scapy 2.6.
+    #[test]
+    fn extension_headers_are_walked_over_and_fragments_shown() {
+        let addresses = [[0xfd; 16], [0xfe; 16]].concat();
+        let tcp = &request()[34..];
+        let extensions =
+            [&[60, 0, 1, 4, 0, 0, 0, 0, 51, 0, 1, 4, 0, 0, 0, 0][..], &[6, 1], &[0; 10]].concat();
+        let v6 = |next: u8, rest: &[u8]| {
+            let len = (rest.len() as u16).to_be_bytes();
+            [&[0x60, 0, 0, 0, len[0], len[1], next, 64][..], &addresses, rest].concat()
+        };
+        let whole = v6(0, &[&extensions, tcp].concat());
+        let frame = Frame::parse(LinkType::RawIp, &whole, whole.len());
+        assert_eq!((segment(&frame).destination_port, frame.oddity), (502, None));
+        let part = v6(44, &[&[6, 0, 0, 0x41, 0, 1, 0, 2][..], tcp].concat());
+        let Content::Ip(packet) = Frame::parse(LinkType::RawIp, &part, part.len()).content else {
+            panic!("no packet")
+        };
+        let Transport::Fragment(fragment) = packet.transport else { panic!("{packet:?}") };
+        assert_eq!((fragment.id, fragment.offset, fragment.more, packet.protocol), (0x1_0002, 64, true, 6));
+        // The whole datagram in one fragment is none.
+        let atomic = v6(44, &[&[6, 0, 0, 0, 0, 1, 0, 2][..], tcp].concat());
+        assert_eq!(segment(&Frame::parse(LinkType::RawIp, &atomic, atomic.len())).payload_len, 12);
+        let endless = v6(0, &[0; 200]);
+        assert_eq!(
+            Frame::parse(LinkType::RawIp, &endless, endless.len()).oddity,
+            Some(Oddity::TruncatedHeader)
+        );
+    }
+
+    #[test]
+    fn a_udp_length_that_is_not_the_packets_is_an_oddity() {
+        let udp = |claims: u8| {
+            let header = [0x45, 0, 0, 32, 0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+            [&header[..], &[4, 0, 0x4e, 0x20, 0, claims, 0, 0, 1, 2, 3, 4]].concat()
+        };
+        for (claims, oddity, payload) in
+            [(12, None, 4), (9, Some(Oddity::UdpLength), 1), (99, Some(Oddity::UdpLength), 4)]
+        {
+            let octets = udp(claims);
+            let frame = Frame::parse(LinkType::RawIp, &octets, octets.len());
+            let Content::Ip(IpPacket { transport: Transport::Udp(datagram), .. }) = frame.content else {
+                panic!("no datagram")
+            };
+            assert_eq!((frame.oddity, datagram.payload.len()), (oddity, payload));
+        }
     }
 
     #[test]

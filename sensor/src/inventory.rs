@@ -75,6 +75,8 @@ struct HostFacts {
 /// The hosts that were seen.
 #[derive(Debug, Default)]
 pub(crate) struct Inventory {
+    /// More hosts came than are kept.
+    pub(crate) full: bool,
     hosts: IndexMap<IpAddr, HostFacts>,
 }
 
@@ -86,7 +88,11 @@ impl Inventory {
             }
             IpAddr::V6(address) => !address.is_multicast() && !address.is_unspecified(),
         };
-        if !is_host || (self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(&address)) {
+        if !is_host {
+            return None;
+        }
+        if self.hosts.len() >= HOSTS_MAX && !self.hosts.contains_key(&address) {
+            self.full = true;
             return None;
         }
         let host =

@@ -7,15 +7,19 @@
 //! frames -> connections and streams -> protocol records -> enrichment -> rules -> findings
 //! ```
 //!
-//! Reading order: [`capture`] (files), [`frame`] (one frame), `flow` and `tcp` (connections), `stream` (order),
+//! Reading order: [`capture`] with `window` and `pcapng` (files), [`frame`] with `packet` and `checksum` (one frame),
+//! `arrival` with `clock` and `fragment` (what happens to it first), `flow` and `tcp` (connections), `stream` (order),
 //! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
 //! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`], [`filter`] and [`output`] (what takes entries
 //! beside the logs), [`cli`].
 
 mod analyser;
+mod arrival;
 pub mod capture;
+mod checksum;
 pub mod cli;
+mod clock;
 mod columns;
 mod dnp3;
 mod end;
@@ -25,14 +29,19 @@ mod facts;
 pub mod filter;
 mod findings;
 mod flow;
+mod fragment;
 pub mod frame;
 mod incidents;
 mod inventory;
 mod known;
+#[cfg(target_os = "linux")]
+pub mod live;
 pub mod log;
 mod modbus;
 mod modbus_log;
 pub mod output;
+mod packet;
+mod pcapng;
 mod process;
 mod row;
 pub mod rules;
@@ -44,6 +53,7 @@ mod tcp;
 pub mod tsv;
 pub mod value;
 mod values;
+mod window;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
 pub use facts::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
@@ -52,6 +62,6 @@ pub use flow::Proto;
 pub use log::{Log, LogFormat, LogSet};
 pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};
-pub use sensor::{Sensor, SensorConfig, Summary};
+pub use sensor::{Input, Sensor, SensorConfig, Summary};
 pub use sink::{LogSink, MemorySink, WriterSink, directory_sink};
 pub use value::{Fields, Value};

@@ -140,17 +140,21 @@ impl Default for LogSet {
 impl std::str::FromStr for LogSet {
     type Err = String;
 
-    /// `full`, `basic`, or names with commas between them, as in `conn,modbus_detailed`.
+    /// `full`, `basic`, `none`, or names with commas between them, as in `conn,modbus_detailed`.
     fn from_str(text: &str) -> Result<Self, String> {
         let one = |name: &str| {
             let log = Log::ALL.into_iter().find(|log| log.path() == name || log.file_name() == name);
             match (name, log) {
                 ("full", _) => Ok(Self::FULL.0),
+                ("none", _) => Ok(0),
                 ("basic", _) => Ok(Self::BASIC.0),
                 (_, Some(log)) => Ok(1 << log as u64),
                 _ => {
                     let known: Vec<_> = Log::ALL.into_iter().map(Log::path).collect();
-                    Err(format!("no log is called {name:?}; there are full, basic, {}", known.join(", ")))
+                    Err(format!(
+                        "no log is called {name:?}; there are full, basic, none, {}",
+                        known.join(", ")
+                    ))
                 }
             }
         };
@@ -298,6 +302,14 @@ impl<S: LogSink> LogWriter<S> {
             }
         }
         self.filter.as_ref().is_none_or(|filter| filter.matches(entry))
+    }
+
+    /// Has the sink write what it buffers; the first error that happened before comes out here.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.sink.flush(),
+        }
     }
 
     /// Writes the last lines; the first error that happened on the way comes out here.

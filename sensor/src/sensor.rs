@@ -19,14 +19,18 @@ use record::StartTime;
 use site::{MacAddress, Site};
 
 use crate::analyser::{Analyser, Item, Items, Moment};
+pub use crate::arrival::Input;
 use crate::capture::LinkType;
+use crate::checksum::Checksum;
+use crate::clock::Clock;
 use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
 use crate::facts::{Baseline, Facts};
 use crate::filter::Filter;
 use crate::findings::Findings;
 use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles, sniff};
-use crate::frame::{Arp, Content, Frame, IpPacket, Segment, Transport};
+use crate::fragment::Fragments;
+use crate::frame::{Arp, IpPacket, Segment, Transport};
 use crate::inventory::Inventory;
 use crate::known::Known;
 use crate::log::{Log, LogFormat, LogSet, LogWriter};
@@ -44,7 +48,7 @@ use crate::tcp::Reuse;
 pub const LEARN: Duration = Duration::from_mins(2);
 /// Rows of one name in `weird.log`; what comes after is counted.
 const WEIRD_ROWS_MAX: u64 = 1000;
-const SECOND: u64 = 1_000_000_000;
+pub(crate) const SECOND: u64 = 1_000_000_000;
 /// What a responder that is full does within this time after it took a connection.
 const DROPPED_WITHIN: u64 = SECOND;
 
@@ -94,7 +98,7 @@ pub struct Summary {
     pub hosts: usize,
     /// Frames that could not be read to their end.
     pub odd_frames: u64,
-    /// TCP segments with a wrong checksum; the sign of a capture taken where the card computes them.
+    /// Packets with a wrong checksum, not merely an unfinished one.
     pub bad_checksums: u64,
     /// Connections ended early to make room.
     pub evicted: u64,
@@ -106,6 +110,8 @@ pub struct Summary {
     pub incidents: [u64; 5],
     /// Findings not repeated because they had been said not long before.
     pub findings_swallowed: u64,
+    /// What the input was like.
+    pub input: Input,
 }
 
 /// Frames to records to findings.
@@ -123,7 +129,9 @@ pub struct Sensor<S> {
     pub(crate) summary: Summary,
     weird_rows: std::collections::BTreeMap<&'static str, u64>,
     pub(crate) now: u64,
-    next_second: u64,
+    pub(crate) next_second: u64,
+    pub(crate) clock: Clock,
+    pub(crate) fragments: Fragments,
 }
 
 impl<S: LogSink> Sensor<S> {
@@ -148,6 +156,8 @@ impl<S: LogSink> Sensor<S> {
             weird_rows: std::collections::BTreeMap::new(),
             now: 0,
             next_second: 0,
+            clock: Clock::default(),
+            fragments: Fragments::default(),
         }
     }
 
@@ -166,34 +176,15 @@ impl<S: LogSink> Sensor<S> {
         self.on_frame_of(LinkType::Ethernet, unix_nanos, octets, octets.len());
     }
 
-    /// Takes one frame of any link type, of which `octets` were captured and which had `wire_len` on the wire.
-    pub fn on_frame_of(&mut self, link: LinkType, unix_nanos: u64, octets: &[u8], wire_len: usize) {
-        self.summary.frames += 1;
-        self.log.frame_at(unix_nanos);
-        // Clocks of captures may step back; what is over stays over.
-        self.now = self.now.max(unix_nanos);
-        self.facts.tick(self.now);
-        self.look_at_clock();
-        let frame = Frame::parse(link, octets, wire_len);
-        if let Some(oddity) = frame.oddity {
-            self.summary.odd_frames += 1;
-            self.weird(unix_nanos, None, oddity.name(), "");
-        }
-        match &frame.content {
-            Content::Ip(packet) => self.on_packet(unix_nanos, &frame, packet),
-            Content::Arp(arp) => self.on_arp(unix_nanos, arp),
-            Content::Other => {}
-        }
-    }
-
     /// The frames have ended: ends what is open and completes the logs. The first error that a sink gave comes out here.
     pub fn finish(&mut self) -> io::Result<Summary> {
-        for conn in self.flows.drain() {
-            self.on_conn_over(conn);
-        }
+        self.end_connections();
         self.findings.finish(self.now, &mut self.log);
         self.inventory.write(&self.known, &mut self.log);
         self.summary.evicted = self.flows.evicted;
+        self.summary.input.incomplete_datagrams = self.fragments.incomplete;
+        self.summary.input.inventory_full = self.inventory.full;
+        self.summary.input.baseline_full = self.facts.is_full();
         self.summary.hosts = self.inventory.len();
         self.summary.findings = self.findings.by_level;
         self.summary.incidents = self.findings.incidents_by_level;
@@ -219,7 +210,7 @@ impl<S: LogSink> Sensor<S> {
         self.log.sink
     }
 
-    fn look_at_clock(&mut self) {
+    pub(crate) fn look_at_clock(&mut self) {
         while self.flows.is_due(self.now) {
             match self.flows.next_due(self.now) {
                 Some(Due::Over(conn)) => self.on_conn_over(conn),
@@ -235,7 +226,7 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    fn on_arp(&mut self, at: u64, arp: &Arp) {
+    pub(crate) fn on_arp(&mut self, at: u64, arp: &Arp) {
         let sender = IpAddr::V4(arp.sender);
         if arp.sender.is_unspecified() {
             return;
@@ -262,7 +253,7 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    fn on_packet(&mut self, at: u64, frame: &Frame<'_>, packet: &IpPacket<'_>) {
+    pub(crate) fn on_packet(&mut self, at: u64, mac: Option<MacAddress>, packet: &IpPacket<'_>) {
         let (source, target, proto, opens, syn) = match &packet.transport {
             Transport::Tcp(segment) => (
                 segment.source_port,
@@ -282,7 +273,7 @@ impl<S: LogSink> Sensor<S> {
                 };
                 (ports.0, ports.1, Proto::Icmp, true, false)
             }
-            Transport::Other => return,
+            Transport::Fragment(_) | Transport::Other => return,
         };
         let (from, to) = ((packet.source, source), (packet.destination, target));
         let mut slot = self.flows.find(from, to, proto);
@@ -305,9 +296,9 @@ impl<S: LogSink> Sensor<S> {
         let Some(conn) = self.flows.get(slot) else { return };
         let from_orig = conn.id.orig == from;
         let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
-        if sent.packets == 0 || sent.mac != frame.source_mac {
-            sent.mac = frame.source_mac;
-            self.host_seen(at, packet.source, frame.source_mac);
+        if sent.packets == 0 || sent.mac != mac {
+            sent.mac = mac;
+            self.host_seen(at, packet.source, mac);
         }
         let Some(conn) = self.flows.get(slot) else { return };
         let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
@@ -336,7 +327,10 @@ impl<S: LogSink> Sensor<S> {
                 *sent.payload.get_or_insert(0) += u64::from(icmp.payload_len);
                 conn.last = conn.last.max(at);
             }
-            Transport::Other => {}
+            Transport::Fragment(_) | Transport::Other => {}
+        }
+        if packet.checksum != Checksum::Right {
+            self.note_checksum(at, slot, packet);
         }
     }
 
@@ -380,6 +374,7 @@ impl<S: LogSink> Sensor<S> {
             conn.last = conn.last.max(at);
         }
         let wanted = analyser.wants();
+        let held_before = tcp.held();
         let mut head = false;
         let step = tcp.segment(from_orig, segment, wanted, &mut |from_orig, piece| {
             head |= matches!(piece, Piece::Octets(_));
@@ -393,6 +388,7 @@ impl<S: LogSink> Sensor<S> {
             conn.service = service.filter(|name| !taken || matches!(*name, "ssl" | "ssh" | "http"));
         }
         let id = conn.id;
+        let held = conn.held();
         let is_dropped = conn.outcome == Some(Outcome::Established)
             && !from_orig
             && (segment.flags.rst() || segment.flags.fin())
@@ -403,9 +399,12 @@ impl<S: LogSink> Sensor<S> {
             self.uncount(slot);
             self.flows.hasten(slot);
         }
-        if !segment.checksum_good {
-            self.summary.bad_checksums += 1;
-            self.weird(at, Some(id), "bad_TCP_checksum", "");
+        if held != held_before {
+            self.flows.note_held(slot, held_before);
+            while let Some(id) = self.flows.relieve() {
+                self.summary.input.relieved_streams += 1;
+                self.weird(at, Some(id), "stream_memory_exceeded", "");
+            }
         }
         for weird in &step.weirds {
             self.weird(at, Some(id), weird, "");
@@ -478,7 +477,7 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    fn on_conn_over(&mut self, mut conn: Box<Conn>) {
+    pub(crate) fn on_conn_over(&mut self, mut conn: Box<Conn>) {
         let modbus_id = conn.modbus_id();
         while let Some(request) = conn.analyser.modbus().and_then(ModbusConn::unanswered) {
             self.modbus_logs.unanswered(&mut self.log, &modbus_id, &request);

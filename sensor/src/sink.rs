@@ -11,6 +11,11 @@ pub trait LogSink {
     /// Appends lines to a log. A log that never gets a line need not exist.
     fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()>;
 
+    /// Writes out what is buffered: somebody may be reading along.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// The logs are complete.
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
@@ -20,6 +25,9 @@ pub trait LogSink {
 impl<S: LogSink + ?Sized> LogSink for Box<S> {
     fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()> {
         (**self).write(log, lines)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        (**self).flush()
     }
     fn finish(&mut self) -> io::Result<()> {
         (**self).finish()
@@ -80,8 +88,12 @@ impl<W: Write, F: FnMut(Log) -> io::Result<W>> LogSink for WriterSink<W, F> {
         writer.write_all(lines)
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.writers.iter_mut().flatten().try_for_each(Write::flush)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.flush()
     }
 }
 

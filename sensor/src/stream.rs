@@ -9,7 +9,8 @@
 //! - *Overlap*: the first copy of an octet stays, later copies are ignored, equal or not.
 //! - *Retransmission*: ignored, but counted in the connection's history (`t`).
 //! - *Loss*: the gap is reported with its length, and the analyser starts afresh behind it.
-//! - *Memory*: at most [`WAITING_MAX`] octets wait per direction. Where more would, the hole counts as lost.
+//! - *Memory*: at most [`WAITING_MAX`] octets wait per direction. Where more would, the hole counts as lost. What waits
+//!   in all connections together is bounded by the table of connections (see `flow`).
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ use std::collections::BTreeMap;
 pub(crate) const WAITING_MAX: usize = 64 << 10;
 /// Segments that may wait behind a hole, per direction.
 const WAITING_SEGMENTS_MAX: usize = 256;
+/// What keeping a segment costs beside its octets: its place in the tree, its vector, the allocator's share.
+const SEGMENT_COST: usize = 96;
 
 /// What a stream gives out, in order.
 #[derive(Debug)]
@@ -52,6 +55,17 @@ impl Stream {
     /// Whether octets wait behind a hole.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Octets of memory that what waits takes.
+    pub(crate) fn held(&self) -> usize {
+        self.waiting_octets + self.waiting.len() * SEGMENT_COST
+    }
+
+    /// Drops what waits. Once the other side acknowledges it, it shows as a gap.
+    pub(crate) fn forget_waiting(&mut self) {
+        self.waiting.clear();
+        self.waiting_octets = 0;
     }
 
     /// Takes a segment. `octets` may be shorter than `len` where the capture was cut; the rest is a gap then.
@@ -209,6 +223,20 @@ mod tests {
             assert!(stream.waiting_octets <= WAITING_MAX + 1000);
         }
         assert!(gaps > 900);
+    }
+
+    #[test]
+    fn what_was_dropped_for_want_of_memory_shows_as_a_gap() {
+        let mut stream = Stream::default();
+        text(&mut stream, 1, "ab");
+        text(&mut stream, 5, "ef");
+        assert_eq!(stream.held(), 2 + SEGMENT_COST);
+        stream.forget_waiting();
+        assert_eq!(stream.held(), 0);
+        let mut said = String::new();
+        stream.acknowledged(7, &mut |piece| said.push_str(&show(&piece)));
+        assert_eq!(said, "<4>");
+        assert_eq!(text(&mut stream, 7, "gh"), "gh");
     }
 
     #[test]

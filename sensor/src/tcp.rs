@@ -77,6 +77,17 @@ impl Tcp {
         !handshake(self.orig.state) || !handshake(self.resp.state)
     }
 
+    /// Octets of memory that segments behind holes take.
+    pub(crate) fn held(&self) -> usize {
+        self.orig.stream.held() + self.resp.stream.held()
+    }
+
+    /// Drops the segments behind holes.
+    pub(crate) fn forget_waiting(&mut self) {
+        self.orig.stream.forget_waiting();
+        self.resp.stream.forget_waiting();
+    }
+
     /// Whether this SYN opens another connection between the same ports.
     pub(crate) fn is_reuse(&self, segment: &Segment<'_>) -> Option<Reuse> {
         if !segment.flags.syn() {
@@ -603,7 +614,6 @@ mod tests {
             window: 1000,
             payload,
             payload_len: payload.len() as u32,
-            checksum_good: true,
         }
     }
 

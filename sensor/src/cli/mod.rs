@@ -1,10 +1,11 @@
 //! The command line of `fieldrange-sensor`, which `fieldrange sense` shares word for word.
 //!
-//! Reading order: [`sense`] (a capture through the sensor), `outputs` (where its records go), `summary` (its one screen),
+//! Reading order: [`sense`] (a capture through the sensor), `input` (where frames come from), `outputs` (where its records go), `summary` (its one screen),
 //! `progress`; then the commands beside it: `inventory`, `filter`, `rules`.
 
 mod baseline;
 mod filter;
+mod input;
 mod inventory;
 mod outputs;
 mod progress;
@@ -17,6 +18,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 pub use filter::FilterArgs;
+pub use input::LiveArgs;
 pub use inventory::InventoryArgs;
 pub use rules::RulesCommand;
 pub use sense::{Format, SenseArgs, SenseError};
@@ -30,6 +32,7 @@ pub use sense::{Format, SenseArgs, SenseError};
   fieldrange-sensor -r span.pcapng --site waterworks --log-dir logs
   fieldrange-sensor -r span.pcapng --filter 'id.orig_h == 192.168.1.77 and func contains WRITE' --to stdout
   fieldrange-sensor -r span.pcapng --format eve --log-dir logs
+  sudo fieldrange-sensor -i eth1 --log-dir /var/log/fieldrange
 
 Exit codes: 0 done; 1 with --strict, findings of medium or above, or records that were lost on their way out; 2 the
 input was not usable, or the capture is damaged (what could be read was written)."

@@ -10,11 +10,11 @@ use site::{FileError, Site};
 
 use super::Verdict;
 use super::baseline;
+use super::input::{Input, LiveArgs};
 use super::outputs::Outputs;
-use super::progress::Progress;
 use super::span::parse_span;
 use super::summary::{Screen, Tally};
-use crate::capture::{CaptureError, CaptureReader};
+use crate::capture::CaptureError;
 use crate::filter::FilterError;
 use crate::log::LogSet;
 use crate::output::{Output, Rendering};
@@ -24,9 +24,12 @@ use crate::sensor::{LEARN, Sensor, SensorConfig, Summary};
 /// How a capture is read and where its records go.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SenseArgs {
-    /// Capture to read, pcap or pcapng; - for standard input
+    /// Capture to read, pcap or pcapng, packed by gzip or not; - for standard input
     #[arg(short = 'r', long = "read", value_name = "FILE")]
     pub read: Option<PathBuf>,
+    /// How an interface is listened to.
+    #[command(flatten)]
+    pub live: LiveArgs,
     /// Directory for conn.log, modbus.log, findings.jsonl and the other logs; made if it is not there [default: the
     /// current one, or none where --to is given]
     #[arg(long, value_name = "DIR")]
@@ -43,13 +46,16 @@ pub struct SenseArgs {
     /// Directory with Sigma rules of your own, beside those that come with the sensor
     #[arg(long, value_name = "DIR")]
     pub rules: Option<PathBuf>,
+    /// Judge by no rules at all: records only
+    #[arg(long, conflicts_with = "rules")]
+    pub no_rules: bool,
     /// Start of the run in UTC, as in 2026-03-02T06:00:00Z: findings' times then count from it
     #[arg(long, value_name = "TIME")]
     pub origin: Option<record::StartTime>,
     /// How logs are written; several with commas between them
     #[arg(long, value_enum, value_delimiter = ',', default_value = "zeek")]
     pub format: Vec<Format>,
-    /// Which logs are written: full, basic (those that a run of the lab keeps), or names with commas between them
+    /// Which logs are written: full, basic (those that a run of the lab keeps), none, or names with commas between them
     #[arg(long, value_name = "SET", default_value = "full")]
     pub logs: LogSet,
     /// Write only records that pass, as in 'id.orig_h == 192.168.1.0/24 and func contains WRITE'
@@ -106,6 +112,10 @@ pub enum SenseError {
     /// The capture.
     #[error("{0}")]
     Capture(#[from] CaptureError),
+    /// The interface.
+    #[cfg(target_os = "linux")]
+    #[error("{0}")]
+    Live(#[from] crate::live::LiveError),
     /// The site file or a rule.
     #[error("{0}")]
     File(#[from] FileError),
@@ -191,14 +201,14 @@ fn through(
     let rules = match (rules, &args.rules) {
         (Some(rules), _) => rules,
         (None, Some(directory)) => RuleSet::with_directory(directory)?,
+        (None, None) if args.no_rules => RuleSet::load([])?,
         (None, None) => RuleSet::embedded()?,
     };
     let baseline =
         args.baseline.as_deref().map(|file| baseline::load(file, args.learn.is_some())).transpose()?;
     let site = args.site.as_deref().map(load_site).transpose()?.map(Arc::new);
     // Opened before the directory is made: a wrong name leaves nothing behind.
-    let (name, source, size) = open(args)?;
-    let mut reader = CaptureReader::new(&name, source)?;
+    let mut input = Input::open(args, directory)?;
     let outputs = Outputs::open(args, directory)?;
     let config = SensorConfig {
         site,
@@ -216,25 +226,16 @@ fn through(
     for taker in takers.into_iter().chain(outputs.takers) {
         sensor.add_output(taker);
     }
-    let mut progress = Progress::new(size);
     // Written as soon as it is complete: what comes after does not change it, and may go on for months.
     let mut to_save = args.baseline.as_deref().filter(|_| args.learn.is_some());
-    let broken = loop {
-        match reader.next_frame() {
-            Ok(Some(frame)) => {
-                sensor.on_frame_of(frame.link, frame.unix_nanos, frame.octets, frame.wire_len as usize);
-                if !sensor.is_learning()
-                    && let Some(file) = to_save.take()
-                {
-                    baseline::save(file, &sensor.baseline())?;
-                }
-            }
-            Ok(None) => break None,
-            Err(error) => break Some(error.into()),
+    let broken = input.feed(&mut sensor, &mut |sensor| match to_save {
+        Some(file) if !sensor.is_learning() => {
+            to_save = None;
+            baseline::save(file, &sensor.baseline())
         }
-        progress.tick(&reader);
-    };
-    progress.end();
+        _ => Ok(()),
+    });
+    let broken = broken.err();
     if let Some(file) = to_save {
         baseline::save(file, &sensor.baseline())?;
     }
@@ -242,24 +243,6 @@ fn through(
     let summary =
         sensor.finish().map_err(|source| SenseError::Logs { directory: logs.to_owned(), source })?;
     Ok((summary, broken, outputs.stdout_taken))
-}
-
-/// The capture's name, its octets, and how many there are where that is known.
-#[expect(clippy::type_complexity, reason = "three things that are used at once")]
-fn open(args: &SenseArgs) -> Result<(String, Box<dyn io::Read>, Option<u64>), SenseError> {
-    let Some(read) = &args.read else {
-        return Err(SenseError::Usage {
-            problem: "there is nothing to read".to_owned(),
-            fix: "name a capture with -r FILE, or one of the commands that --help lists".to_owned(),
-        });
-    };
-    let name = read.display().to_string();
-    if read.as_os_str() == "-" {
-        return Ok((name, Box::new(io::stdin().lock()), None));
-    }
-    let file = std::fs::File::open(read).map_err(|source| CaptureError::Io { file: name.clone(), source })?;
-    let size = file.metadata().ok().map(|metadata| metadata.len());
-    Ok((name, Box::new(file), size))
 }
 
 fn load_site(name: &str) -> Result<Site, FileError> {

@@ -229,21 +229,45 @@ impl Screen<'_> {
             let names = if names.is_empty() { String::new() } else { format!(": {}", joined(&names)) };
             writeln!(out, "oddities: {} (weird.log){names}", summary.weirds)?;
         }
-        if summary.bad_checksums > 0 {
-            writeln!(
-                out,
-                "wrong TCP checksums: {}; a capture taken on the sender itself shows them before the card computes them",
-                summary.bad_checksums
-            )?;
-        }
-        if summary.evicted > 0 {
-            writeln!(out, "connections ended early to make room: {}", summary.evicted)?;
-        }
+        print_input(summary, out)?;
         for lost in self.lost {
             writeln!(out, "{lost}")?;
         }
         Ok(())
     }
+}
+
+/// What the input lacked, each by name and only where it is so.
+fn print_input(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
+    let input = &summary.input;
+    let counted = [
+        (input.dropped, "frames lost before the sensor saw them (kernel or capturing tool)"),
+        (summary.bad_checksums, "packets with a wrong checksum"),
+        (
+            input.unfinished_checksums,
+            "packets with an unfinished checksum: captured on the sender, before its card filled it in; read all the same",
+        ),
+        (input.late_frames, "frames more than 10 s out of order"),
+        (input.clock_steps, "times the clock of the capture went back; what was open then was ended"),
+        (input.incomplete_datagrams, "IP datagrams of which a fragment never came"),
+        (input.relieved_streams, "streams that lost waiting segments for want of memory"),
+        (summary.evicted, "connections ended early to make room"),
+    ];
+    for (count, what) in counted {
+        if count > 0 {
+            writeln!(out, "{count} {what}")?;
+        }
+    }
+    if input.inventory_full {
+        writeln!(out, "more hosts came than the inventory keeps ({})", summary.hosts)?;
+    }
+    if input.baseline_full {
+        writeln!(
+            out,
+            "more pairs of hosts came than the baseline keeps: what is new may be more than was said"
+        )?;
+    }
+    Ok(())
 }
 
 fn row(out: &mut dyn Write, heading: &str, items: &[String]) -> io::Result<()> {

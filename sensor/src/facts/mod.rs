@@ -170,6 +170,8 @@ pub(crate) struct Facts {
     writers: BTreeSet<IpAddr>,
     /// How often pairs were forgotten; part of a uid, so that none repeats.
     pub(crate) forgotten: u64,
+    /// New pairs to come before room is looked for again.
+    crowd: usize,
 }
 
 impl Facts {
@@ -186,6 +188,7 @@ impl Facts {
             hosts: IndexMap::new(),
             writers: BTreeSet::new(),
             forgotten: 0,
+            crowd: 0,
         }
     }
 
@@ -201,6 +204,11 @@ impl Facts {
                 self.pollers.push(pair.key);
             }
         }
+    }
+
+    /// Whether more pairs came than are kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.forgotten > 0 || self.overflow.connections > 0
     }
 
     pub(crate) fn is_learning(&self) -> bool {
@@ -233,9 +241,14 @@ impl Facts {
 
     /// The pair of a new connection, and which one it is of that pair.
     pub(crate) fn open_pair(&mut self, key: PairKey) -> (PairIndex, u64) {
-        if !self.pairs.contains_key(&key) && self.pairs.len() >= PAIRS_MAX {
-            self.pairs.retain(|_, pair| pair.learnt || pair.open > 0);
-            self.forgotten += 1;
+        if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&key) {
+            self.crowd = self.crowd.saturating_sub(1);
+            // Looking through all of them for each new one would be what a flood is after.
+            if self.crowd == 0 {
+                self.crowd = PAIRS_MAX / 16;
+                self.pairs.retain(|_, pair| pair.learnt || pair.open > 0);
+                self.forgotten += 1;
+            }
         }
         // Indices stay valid while nothing is removed: connections hold keys' places only until the next `retain`,
         // and look themselves up by key afterwards (see `pair`).
