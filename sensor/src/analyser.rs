@@ -26,6 +26,7 @@ use wire::modbus::{Framing, FunctionCode, Packet, next_adu};
 
 use crate::dnp3::Dnp3Conn;
 use crate::flow::Proto;
+use crate::identify;
 use crate::modbus::ModbusConn;
 use crate::stream::Piece;
 
@@ -303,7 +304,8 @@ impl Undecided {
             Hint::Dnp3 => "non_dnp3_on_dnp3_port",
             Hint::None => return,
         };
-        if !self.reported && (!self.partial || self.tries >= STRANGE_MAX) {
+        let is_certain = identify::tcp_service(0, true, octets).is_some_and(identify::is_certain);
+        if !self.reported && (!self.partial || is_certain || self.tries >= STRANGE_MAX) {
             self.reported = true;
             let first = [octets.first(), octets.get(1)].map(|octet| octet.copied().unwrap_or(0));
             out.weird(name, u16::from_be_bytes(first));

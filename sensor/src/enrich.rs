@@ -16,6 +16,7 @@ use crate::flow::{Conn, ConnId, Outcome};
 use crate::known::{Known, tag_kind};
 use crate::log::{Log, LogWriter};
 use crate::modbus::{ModbusConn, Waiting};
+use crate::modbus_check;
 use crate::modbus_log::{self, Pdu};
 use crate::process::{Broken, Process};
 use crate::sensor::Sensor;
@@ -66,11 +67,13 @@ impl<S: LogSink> Sensor<S> {
         modbus_log::pdu(log, &row);
         let (keep, values) = (log.wants(Log::ModbusDetailed), log.wants(Log::Values));
         let seen = Seen { at, frame: when.frame, transaction, unit, function, packet: &packet, keep, values };
+        let mut odd = [modbus_check::oddity(&packet), None];
         let told = if request {
             let (told, link) = seen.request(conn, facts, known, process);
             modbus_logs.request(log, &row, link);
             while let Some(forgotten) = conn.analyser.modbus().and_then(ModbusConn::forget) {
                 modbus_logs.unanswered(log, &id, &forgotten);
+                odd[1] = Some("modbus_unanswered_requests");
             }
             told
         } else {
@@ -80,6 +83,8 @@ impl<S: LogSink> Sensor<S> {
             let answered =
                 conn.analyser.modbus().and_then(|modbus| modbus.answered(transaction, unit, function));
             modbus_logs.response(log, &row, answered.as_ref());
+            let is_complete = conn.analyser.modbus().is_some_and(|modbus| modbus.is_complete());
+            odd[1] = modbus_check::answer_oddity(answered.as_ref(), is_complete, &packet);
             let told = seen.response(conn, facts, known, process, answered.as_ref());
             if let (Some(modbus), Some(answered)) = (conn.analyser.modbus(), answered) {
                 modbus.recycle(answered);
@@ -125,6 +130,9 @@ impl<S: LogSink> Sensor<S> {
         // The latest value on the wire is the one asked for; a refusal shows at the next read.
         for point in &told.points {
             process.set(point.number, point.value, at);
+        }
+        for oddity in odd.into_iter().flatten() {
+            self.weird(at, Some(id), oddity, &raw.to_string());
         }
     }
 
@@ -301,8 +309,8 @@ impl Seen<'_> {
             if self.keep {
                 pdu.extend_from_slice(packet.pdu());
             }
-            let (at, frame) = (self.at, self.frame);
-            modbus.expect(Waiting { at, transaction, unit, function, table, read, frame, link, pdu });
+            let (at, frame, echo) = (self.at, self.frame, modbus_check::echo(packet));
+            modbus.expect(Waiting { at, transaction, unit, function, table, read, echo, frame, link, pdu });
         }
         let request = RequestFacts {
             function: self.function.0,

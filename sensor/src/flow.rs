@@ -176,7 +176,8 @@ pub(crate) struct Conn {
     pub(crate) counted: bool,
     /// Names under which this connection was reported in `weird.log`.
     pub(crate) weirds: Vec<&'static str>,
-    pub(crate) sniffed: u8,
+    /// Segments and datagrams looked at for a service's name and an identity.
+    pub(crate) looks: u8,
     /// Stands in the queue of those that began to wait for segments.
     waits: bool,
     generation: u32,
@@ -473,37 +474,9 @@ pub(crate) fn new_conn(
         established_at: 0,
         counted: false,
         weirds: Vec::new(),
-        sniffed: 0,
+        looks: 0,
         waits: false,
         generation: 0,
-    }
-}
-
-/// Names the protocol of a connection by its first octets in one direction; `None` where they say nothing.
-pub(crate) fn sniff(proto: Proto, port: u16, from_orig: bool, octets: &[u8]) -> Option<&'static str> {
-    if proto == Proto::Udp {
-        return match port {
-            53 | 5353 => (octets.len() >= 12).then_some("dns"),
-            123 => (octets.len() >= 48).then_some("ntp"),
-            _ => None,
-        };
-    }
-    match octets {
-        [b'R', b'F', b'B', b' ', b'0', b'0', ..] => Some("rfb"),
-        [b'S', b'S', b'H', b'-', ..] => Some("ssh"),
-        [0x16, 3, 0..=4, _, _, 1 | 2, ..] => Some("ssl"),
-        // TPKT with an X.224 connection request or confirm: RDP on its port.
-        [3, 0, _, _, _, 0xe0 | 0xd0, ..] if port == 3389 => Some("rdp"),
-        // TDS: pre-login, login or batch from the client; a whole header, status 0 or 1, length as it says.
-        [0x12 | 0x10 | 1, 0 | 1, high, low, 0, 0, ..]
-            if from_orig && usize::from(u16::from_be_bytes([*high, *low])) == octets.len() =>
-        {
-            Some("tds")
-        }
-        _ => {
-            let methods: [&[u8]; 6] = [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"OPTIONS ", b"HTTP/1."];
-            methods.iter().any(|method| octets.starts_with(method)).then_some("http")
-        }
     }
 }
 

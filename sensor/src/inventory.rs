@@ -2,7 +2,7 @@
 //!
 //! A host's name, zone, level and role come from the site's documentation; where that does not know it, the role comes
 //! from what it does. Its identity comes from its own answers to device identification (43/14) and report server id
-//! (17): octets that a device chose, cut to printable text.
+//! (17), or from what it says in EtherNet/IP, S7, HTTP, SSH and TDS: octets that a device chose, cut to printable text.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -11,6 +11,7 @@ use indexmap::IndexMap;
 use site::MacAddress;
 use wire::modbus::Packet;
 
+use crate::identify::Identity;
 use crate::known::Known;
 use crate::log::{Log, LogWriter};
 use crate::row::Field;
@@ -144,6 +145,22 @@ impl Inventory {
         }
     }
 
+    /// A device or a program said what it is. What industrial protocols tell comes before what programs tell.
+    pub(crate) fn told(&mut self, address: IpAddr, identity: &Identity<'_>, at: u64) {
+        let Some(host) = self.host(address, at) else { return };
+        let revision = identity.revision.shown();
+        let told = [identity.vendor, identity.product, &revision];
+        if host.product.is_some() && identity.vendor.is_empty() && revision.is_empty() {
+            return;
+        }
+        let slots = [&mut host.vendor, &mut host.product, &mut host.revision];
+        for (slot, text) in slots.into_iter().zip(told) {
+            if !text.is_empty() {
+                *slot = Some(printable(text));
+            }
+        }
+    }
+
     /// Writes one row per host, by address.
     pub(crate) fn write<S: LogSink>(&self, known: &Known, log: &mut LogWriter<S>) {
         let mut hosts: Vec<_> = self.hosts.iter().collect();
@@ -186,10 +203,13 @@ impl Inventory {
     }
 }
 
+/// Services of controllers.
+const CONTROL: [&str; 5] = ["modbus", "dnp3", "s7comm", "iec104", "enip"];
+
 fn role_by_behaviour(host: &HostFacts) -> &'static str {
-    if host.serves.contains("modbus") || host.serves.contains("dnp3") {
+    if CONTROL.iter().any(|service| host.serves.contains(service)) {
         "controller"
-    } else if host.calls.contains("modbus") || host.calls.contains("dnp3") {
+    } else if CONTROL.iter().any(|service| host.calls.contains(service)) {
         "control-client"
     } else if host.serves.contains("tds") {
         "database"

@@ -34,6 +34,8 @@ pub(crate) struct Waiting {
     pub(crate) table: Option<Table>,
     /// Where a read starts, and how much it asks for.
     pub(crate) read: Option<(u16, u16)>,
+    /// What the answer to a write has to repeat.
+    pub(crate) echo: Option<(u16, u16)>,
     pub(crate) frame: u64,
     /// Its number in the connection, counted from 1.
     pub(crate) link: u32,
@@ -59,6 +61,8 @@ pub(crate) struct ModbusConn {
     spare: Vec<Vec<u8>>,
     requests: u32,
     client_is_orig: bool,
+    /// Octets were missing, so that not every request was seen.
+    is_patchy: bool,
 }
 
 impl ModbusConn {
@@ -72,12 +76,18 @@ impl ModbusConn {
             spare: Vec::new(),
             requests: 0,
             client_is_orig,
+            is_patchy: partial,
         }
     }
 
     /// Whether the originator asks. It need not, where the connection was seen from the middle on a port of no hint.
     pub(crate) fn client_is_orig(&self) -> bool {
         self.client_is_orig
+    }
+
+    /// Whether every request was seen, so that an answer without one is news.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.is_patchy
     }
 
     /// Takes what a direction of a TCP connection gave out.
@@ -89,6 +99,7 @@ impl ModbusConn {
             Piece::Gap(_) => {
                 framer.buffer.clear();
                 framer.lost = true;
+                self.is_patchy = true;
                 return;
             }
         };
@@ -268,6 +279,7 @@ mod tests {
                 function: FunctionCode(3),
                 table: None,
                 read: None,
+                echo: None,
                 frame: 0,
                 link: 0,
                 pdu: vec![0; 40],

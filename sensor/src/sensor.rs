@@ -28,9 +28,10 @@ use crate::event::{ConnRecord, Facts as Subject, Record};
 use crate::facts::{Baseline, Facts};
 use crate::filter::Filter;
 use crate::findings::Findings;
-use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles, sniff};
+use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles};
 use crate::fragment::Fragments;
 use crate::frame::{Arp, IpPacket, Segment, Transport};
+use crate::identify;
 use crate::inventory::Inventory;
 use crate::known::Known;
 use crate::log::{Log, LogFormat, LogSet, LogWriter};
@@ -49,6 +50,10 @@ pub const LEARN: Duration = Duration::from_mins(2);
 /// Rows of one name in `weird.log`; what comes after is counted.
 const WEIRD_ROWS_MAX: u64 = 1000;
 pub(crate) const SECOND: u64 = 1_000_000_000;
+/// Segments or datagrams of a connection in which its service is looked for.
+const SERVICE_LOOKS_MAX: u8 = 4;
+/// Segments or datagrams of a connection in which identities are looked for.
+const LOOKS_MAX: u8 = 32;
 /// What a responder that is full does within this time after it took a connection.
 const DROPPED_WITHIN: u64 = SECOND;
 
@@ -314,9 +319,7 @@ impl<S: LogSink> Sensor<S> {
                 if !conn.history.contains(letter) {
                     conn.history.push(letter);
                 }
-                if conn.service.is_none() {
-                    conn.service = sniff(Proto::Udp, conn.id.resp.1, from_orig, datagram.payload);
-                }
+                name_service(conn, &mut self.inventory, from_orig, datagram.payload, at);
                 if conn.analyser.wants() {
                     self.items.clear();
                     conn.analyser.datagram(now, from_orig, datagram.payload, &mut self.items);
@@ -380,12 +383,8 @@ impl<S: LogSink> Sensor<S> {
             head |= matches!(piece, Piece::Octets(_));
             analyser.deliver(now, from_orig, piece, &mut items);
         });
-        if conn.service.is_none() && conn.sniffed < 4 && head && !segment.payload.is_empty() {
-            conn.sniffed += 1;
-            let service = sniff(Proto::Tcp, conn.id.resp.1, from_orig, segment.payload);
-            // On a port of ours only protocols that cannot be mistaken for it.
-            let taken = conn.analyser.is_taken();
-            conn.service = service.filter(|name| !taken || matches!(*name, "ssl" | "ssh" | "http"));
+        if head && !segment.payload.is_empty() {
+            name_service(conn, &mut self.inventory, from_orig, segment.payload, at);
         }
         let id = conn.id;
         let held = conn.held();
@@ -584,6 +583,31 @@ impl<S: LogSink> Sensor<S> {
             ],
         );
         self.judge_weird(at, id, name);
+    }
+}
+
+/// Names the service of a connection that is not taken apart, and takes down what its ends say about themselves.
+fn name_service(conn: &mut Conn, inventory: &mut Inventory, from_orig: bool, octets: &[u8], at: u64) {
+    if conn.looks >= LOOKS_MAX || matches!(conn.analyser, Analyser::Modbus(_) | Analyser::Dnp3(_)) {
+        return;
+    }
+    conn.looks += 1;
+    if conn.service.is_none() {
+        let port = conn.id.resp.1;
+        let service = match conn.proto {
+            Proto::Tcp if conn.looks <= SERVICE_LOOKS_MAX => identify::tcp_service(port, from_orig, octets),
+            Proto::Udp => identify::udp_service(port, octets),
+            _ => None,
+        };
+        // On a port of ours only protocols that cannot be mistaken for it.
+        let is_taken = conn.analyser.is_taken();
+        conn.service = service.filter(|name| !is_taken || identify::is_certain(name));
+    }
+    if let Some(service) = conn.service
+        && let Some(identity) = identify::identity(service, from_orig, octets)
+    {
+        let address = if from_orig { conn.id.orig.0 } else { conn.id.resp.0 };
+        inventory.told(address, &identity, at);
     }
 }
 

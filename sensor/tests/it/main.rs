@@ -6,6 +6,8 @@ mod captures;
 mod fields;
 mod findings;
 mod frames;
+mod modbus;
 mod oracle;
 mod robust;
 mod session;
+mod suricata;

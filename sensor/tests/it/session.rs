@@ -73,6 +73,24 @@ impl Story {
         self.frames.push((at, frame));
     }
 
+    /// One UDP datagram in an Ethernet frame, without checksum.
+    pub(crate) fn datagram(&mut self, at: u64, ends: ([u8; 4], [u8; 4]), ports: (u16, u16), payload: &[u8]) {
+        let (source, target) = ends;
+        let mut frame = mac(target).to_vec();
+        frame.extend(mac(source));
+        frame.extend([8, 0, 0x45, 0]);
+        frame.extend((28 + payload.len() as u16).to_be_bytes());
+        frame.extend([0, 1, 0, 0, 64, 17, 0, 0]);
+        frame.extend(source);
+        frame.extend(target);
+        frame.extend(ports.0.to_be_bytes());
+        frame.extend(ports.1.to_be_bytes());
+        frame.extend((8 + payload.len() as u16).to_be_bytes());
+        frame.extend([0, 0]);
+        frame.extend(payload);
+        self.frames.push((at, frame));
+    }
+
     pub(crate) fn arp(&mut self, at: u64, sender: [u8; 4], target: [u8; 4]) {
         let mut frame = vec![0xff; 6];
         frame.extend(mac(sender));
