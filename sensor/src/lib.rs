@@ -12,7 +12,7 @@
 //! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
 //! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`], [`filter`] and [`output`] (what takes entries
-//! beside the logs), [`cli`].
+//! beside the logs), [`deliver`] (records to collectors), [`cli`].
 
 mod analyser;
 mod arrival;
@@ -21,6 +21,7 @@ mod checksum;
 pub mod cli;
 mod clock;
 mod columns;
+pub mod deliver;
 mod dnp3;
 mod end;
 mod enrich;

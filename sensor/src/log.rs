@@ -325,12 +325,13 @@ impl<S: LogSink> LogWriter<S> {
                 }
             }
         }
+        // First what is here, then what has to be waited for.
+        let ended = self.sink.finish();
         for output in &mut self.outputs {
             if let Err(error) = output.finish() {
                 self.error.get_or_insert(error);
             }
         }
-        let ended = self.sink.finish();
         self.error.take().map_or(ended, Err)
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use super::outputs::Outputs;
 use super::progress::Progress;
 use super::sense::{SenseArgs, SenseError};
 use crate::capture::{CaptureError, CaptureReader};
@@ -42,10 +43,15 @@ pub(crate) enum Input {
 }
 
 impl Input {
-    /// Opens what was asked for. An interface confines the process: what is to be read besides has to be read by then.
-    pub(crate) fn open(args: &SenseArgs, directory: Option<&Path>) -> Result<Self, SenseError> {
+    /// Opens what was asked for. An interface confines the process: what is to be read besides has to be read by then,
+    /// and what delivers has to run.
+    pub(crate) fn open(
+        args: &SenseArgs,
+        directory: Option<&Path>,
+        outputs: &Outputs,
+    ) -> Result<Self, SenseError> {
         if let Some(interface) = &args.live.interface {
-            return Self::listen(args, interface, directory);
+            return Self::listen(args, interface, directory, outputs);
         }
         let Some(path) = &args.read else {
             return Err(SenseError::Usage {
@@ -72,7 +78,12 @@ impl Input {
     }
 
     #[cfg(target_os = "linux")]
-    fn listen(args: &SenseArgs, interface: &str, directory: Option<&Path>) -> Result<Self, SenseError> {
+    fn listen(
+        args: &SenseArgs,
+        interface: &str,
+        directory: Option<&Path>,
+        outputs: &Outputs,
+    ) -> Result<Self, SenseError> {
         let config = crate::live::LiveConfig {
             interface: interface.to_owned(),
             snap_len: args.live.snap_len,
@@ -84,15 +95,15 @@ impl Input {
         let baseline = args.baseline.as_deref().and_then(Path::parent);
         let baseline =
             baseline.map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
-        let writes: Vec<_> = baseline.into_iter().map(Path::to_owned).collect();
-        let network = args.to.iter().any(|to| !matches!(to.as_str(), "stdout" | "-"));
-        let live = crate::live::Live::start(&config, directory, &writes, network)?;
+        let writes: Vec<_> = baseline.into_iter().chain(outputs.queues()).map(Path::to_owned).collect();
+        // Collectors are spoken to by threads that run already: this one needs no sockets.
+        let live = crate::live::Live::start(&config, directory, &writes, &outputs.made, false)?;
         eprintln!("{}", live.describe());
         Ok(Self::Live(Box::new(live)))
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn listen(_: &SenseArgs, _: &str, _: Option<&Path>) -> Result<Self, SenseError> {
+    fn listen(_: &SenseArgs, _: &str, _: Option<&Path>, _: &Outputs) -> Result<Self, SenseError> {
         Err(SenseError::Usage {
             problem: "-i needs Linux".to_owned(),
             fix: "capture with another tool and read its file".to_owned(),

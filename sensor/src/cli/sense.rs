@@ -11,8 +11,8 @@ use site::{FileError, Site};
 use super::Verdict;
 use super::baseline;
 use super::input::{Input, LiveArgs};
-use super::outputs::Outputs;
-use super::span::parse_span;
+use super::outputs::{Outputs, Sent};
+use super::span::{parse_size, parse_span};
 use super::summary::{Screen, Tally};
 use crate::capture::CaptureError;
 use crate::filter::FilterError;
@@ -61,9 +61,22 @@ pub struct SenseArgs {
     /// Write only records that pass, as in 'id.orig_h == 192.168.1.0/24 and func contains WRITE'
     #[arg(long, value_name = "EXPRESSION")]
     pub filter: Option<String>,
-    /// Send records there as well; can be given more than once. stdout for JSON lines
+    /// Send records there; can be given more than once. stdout for JSON lines, or a collector: syslog+udp://HOST:PORT,
+    /// syslog+tcp://, syslog+tls://, elastic+http://HOST:PORT/INDEX, elastic+https://, splunk+http://HOST:PORT,
+    /// splunk+https://; with ?logs=findings,incidents only those, with ?format=json, ecs or eve by other names, with
+    /// ?ca=FILE trusting those authorities alone. Tokens come from ELASTIC_API_KEY, SPLUNK_HEC_TOKEN, or ?token_env=NAME
     #[arg(long, value_name = "DESTINATION")]
     pub to: Vec<String>,
+    /// Where records wait for collectors [default: queue in the directory for logs]
+    #[arg(long, value_name = "DIR")]
+    pub queue_dir: Option<PathBuf>,
+    /// Most that waits for one collector, as in 64M or 2G; when it is full, new records are dropped and counted
+    /// [default: 1G]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub queue_max: Option<u64>,
+    /// At the end, how long to wait for a collector that takes nothing [default: 10s]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub wait: Option<Duration>,
     /// Exit with 1 if there are findings of medium or above, or records were lost on their way out
     #[arg(long)]
     pub strict: bool,
@@ -159,6 +172,14 @@ pub enum SenseError {
         /// What to write instead.
         fix: String,
     },
+    /// A collector that records are to be sent to.
+    #[error("{name}: {source}")]
+    Destination {
+        /// The destination.
+        name: String,
+        /// What stands in the way.
+        source: io::Error,
+    },
     /// The summary could not be printed.
     #[error("standard output: {0}")]
     Output(io::Error),
@@ -169,8 +190,14 @@ pub enum SenseError {
 pub(crate) fn sense(args: &SenseArgs, out: &mut dyn Write) -> Result<Verdict, SenseError> {
     let tally = Tally::default();
     let directory = args.directory();
-    let (summary, broken, stdout_taken) = through(args, directory, None, vec![Box::new(tally.clone())])?;
-    let screen = Screen { summary: &summary, counts: tally.take(), logs_in: directory, lost: &[] };
+    let Done { summary, broken, sent, stdout_taken } =
+        through(args, directory, None, vec![Box::new(tally.clone())])?;
+    let (mut told, mut lost) = (Vec::new(), false);
+    for (lines, some) in sent.iter().map(Sent::told) {
+        told.extend(lines);
+        lost |= some;
+    }
+    let screen = Screen { summary: &summary, counts: tally.take(), logs_in: directory, sent: &told };
     let print = |out: &mut dyn Write| if args.json { screen.print_json(out) } else { screen.print(out) };
     // Records and words do not mix.
     let printed = if stdout_taken { print(&mut io::stderr().lock()) } else { print(out) };
@@ -179,7 +206,7 @@ pub(crate) fn sense(args: &SenseArgs, out: &mut dyn Write) -> Result<Verdict, Se
         return Err(error);
     }
     let found = summary.findings[Level::Medium as usize..].iter().any(|count| *count > 0);
-    Ok(if args.strict && found { Verdict::Found } else { Verdict::Clear })
+    Ok(if args.strict && (found || lost) { Verdict::Found } else { Verdict::Clear })
 }
 
 /// Reads a capture for what `takers` see of it; no logs are written. With the summary comes what is wrong with the
@@ -189,7 +216,16 @@ pub(crate) fn feed(
     rules: Option<RuleSet>,
     takers: Vec<Box<dyn Output>>,
 ) -> Result<(Summary, Option<SenseError>), SenseError> {
-    through(args, None, rules, takers).map(|(summary, broken, _)| (summary, broken))
+    through(args, None, rules, takers).map(|done| (done.summary, done.broken))
+}
+
+/// A capture that went through.
+struct Done {
+    summary: Summary,
+    /// What is wrong with the capture.
+    broken: Option<SenseError>,
+    sent: Vec<Sent>,
+    stdout_taken: bool,
 }
 
 fn through(
@@ -197,7 +233,7 @@ fn through(
     directory: Option<&Path>,
     rules: Option<RuleSet>,
     takers: Vec<Box<dyn Output>>,
-) -> Result<(Summary, Option<SenseError>, bool), SenseError> {
+) -> Result<Done, SenseError> {
     let rules = match (rules, &args.rules) {
         (Some(rules), _) => rules,
         (None, Some(directory)) => RuleSet::with_directory(directory)?,
@@ -208,8 +244,19 @@ fn through(
         args.baseline.as_deref().map(|file| baseline::load(file, args.learn.is_some())).transpose()?;
     let site = args.site.as_deref().map(load_site).transpose()?.map(Arc::new);
     // Opened before the directory is made: a wrong name leaves nothing behind.
-    let mut input = Input::open(args, directory)?;
-    let outputs = Outputs::open(args, directory)?;
+    let mut outputs = Outputs::new(args)?;
+    let is_live = args.live.interface.is_some();
+    if is_live {
+        // An interface confines this thread; those that deliver are not, and read certificates and ask for names.
+        outputs.open_destinations(args)?;
+    }
+    let mut input = Input::open(args, directory, &outputs)?;
+    if let Some(directory) = directory {
+        outputs.open_directory(args, directory)?;
+    }
+    if !is_live {
+        outputs.open_destinations(args)?;
+    }
     let config = SensorConfig {
         site,
         learn: args.learn.unwrap_or(if baseline.is_some() { Duration::ZERO } else { LEARN }),
@@ -242,7 +289,7 @@ fn through(
     let logs = directory.unwrap_or_else(|| Path::new("-"));
     let summary =
         sensor.finish().map_err(|source| SenseError::Logs { directory: logs.to_owned(), source })?;
-    Ok((summary, broken, outputs.stdout_taken))
+    Ok(Done { summary, broken, sent: outputs.sent, stdout_taken: outputs.stdout_taken })
 }
 
 fn load_site(name: &str) -> Result<Site, FileError> {

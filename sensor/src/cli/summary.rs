@@ -156,8 +156,8 @@ pub(crate) struct Screen<'a> {
     pub(crate) summary: &'a Summary,
     pub(crate) counts: Counts,
     pub(crate) logs_in: Option<&'a Path>,
-    /// What went wrong on the way out.
-    pub(crate) lost: &'a [String],
+    /// What became of records that were sent.
+    pub(crate) sent: &'a [String],
 }
 
 impl Screen<'_> {
@@ -172,7 +172,7 @@ impl Screen<'_> {
                 "incidents" => ("incidents_told".to_owned(), value),
                 _ => (name, value),
             }));
-            json.insert("lost".to_owned(), self.lost.into());
+            json.insert("sent".to_owned(), self.sent.into());
         }
         writeln!(out, "{}", serde_json::to_string_pretty(&json)?)
     }
@@ -230,8 +230,8 @@ impl Screen<'_> {
             writeln!(out, "oddities: {} (weird.log){names}", summary.weirds)?;
         }
         print_input(summary, out)?;
-        for lost in self.lost {
-            writeln!(out, "{lost}")?;
+        for line in self.sent {
+            writeln!(out, "{line}")?;
         }
         Ok(())
     }

@@ -141,12 +141,14 @@ pub fn stop_at_signals() -> &'static AtomicBool {
 }
 
 impl Live {
-    /// Opens the interface, makes the directory of the logs, gives up root and confines the process. `network`: whether
-    /// logs go to collectors, too.
+    /// Opens the interface, makes the directory of the logs, gives up root and confines this thread and what it starts
+    /// from now on. Files are written below `writes` and the logs alone; directories that were `made` become the user's.
+    /// `network`: whether sockets are opened later.
     pub fn start(
         config: &LiveConfig,
         log_dir: Option<&Path>,
         writes: &[PathBuf],
+        made: &[PathBuf],
         network: bool,
     ) -> Result<Self, LiveError> {
         let options = RingOptions {
@@ -156,7 +158,7 @@ impl Live {
         };
         let ring = Ring::open(&config.interface, &options)?;
         stop_at_signals();
-        let user = privilege::give_up(&config.user, log_dir)?;
+        let user = privilege::give_up(&config.user, log_dir, made)?;
         let mut writes = writes.to_vec();
         writes.extend(log_dir.map(Path::to_owned));
         let confined = confine::confine(&writes, network)?;

@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::Ordering;
 
@@ -20,17 +20,22 @@ struct Account {
 }
 
 /// Becomes `user` where the process is root, and gives up every capability in any case; returns who it became. The
-/// directory of the logs is made before and becomes the user's if it was not there.
-pub(super) fn give_up(user: &str, log_dir: Option<&Path>) -> Result<Option<String>, LiveError> {
-    let made = log_dir.filter(|directory| !directory.is_dir());
-    if let Some(directory) = made {
+/// directory of the logs is made before and becomes the user's if it was not there, and so do those that were `made`.
+pub(super) fn give_up(
+    user: &str,
+    log_dir: Option<&Path>,
+    made: &[PathBuf],
+) -> Result<Option<String>, LiveError> {
+    let mut made: Vec<&Path> = made.iter().map(PathBuf::as_path).collect();
+    if let Some(directory) = log_dir.filter(|directory| !directory.is_dir()) {
         fs::create_dir_all(directory).map_err(LiveError::Logs)?;
+        made.push(directory);
     }
     // SAFETY: takes nothing, cannot fail.
     let became = if unsafe { libc::geteuid() } == 0 {
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         let account = account(&passwd, user).ok_or_else(|| LiveError::NoUser { user: user.to_owned() })?;
-        if let Some(directory) = made {
+        for directory in made {
             std::os::unix::fs::chown(directory, Some(account.uid), Some(account.gid))
                 .map_err(LiveError::Logs)?;
         }
