@@ -89,6 +89,8 @@ pub struct Report {
 struct Status {
     stop: AtomicBool,
     delivered: AtomicU64,
+    /// Highest sequence number sent, be it confirmed or not.
+    sent: AtomicU64,
     rejected: AtomicU64,
     trouble: Mutex<Option<String>>,
 }
@@ -131,7 +133,8 @@ impl Delivery {
         let carry: Box<dyn Carry> = match destination.carrier {
             Carrier::SyslogUdp => Box::new(Datagrams::new(&destination)),
             Carrier::SyslogTcp | Carrier::SyslogTls => {
-                Box::new(Stream::new(&destination, trust.as_ref().map(Trust::client).transpose()?)?)
+                let tls = trust.as_ref().map(Trust::client).transpose()?;
+                Box::new(Stream::new(&destination, tls, config.patience)?)
             }
             Carrier::Elastic { .. } | Carrier::Splunk { .. } => {
                 Box::new(Http::new(&destination, trust.as_ref(), queue.identity(), secret.as_deref()))
@@ -228,11 +231,13 @@ impl Output for Delivery {
         let (wrapper, at) = (&self.wrapper, self.last);
         self.queue.append_note(|sequence, missing, out| wrapper.note(at, sequence, missing, out));
         self.queue.close();
-        let (mut seen, mut since) = (0, Instant::now());
+        let (mut seen, mut since) = ((0, 0), Instant::now());
         while !thread.is_finished() {
-            let delivered = self.status.delivered.load(Ordering::Relaxed);
-            if delivered != seen {
-                (seen, since) = (delivered, Instant::now());
+            // What is sent again and again, and never confirmed, is no progress.
+            let now =
+                (self.status.delivered.load(Ordering::Relaxed), self.status.sent.load(Ordering::Relaxed));
+            if now != seen {
+                (seen, since) = (now, Instant::now());
             }
             if since.elapsed() >= self.patience {
                 self.status.stop.store(true, Ordering::Relaxed);
@@ -314,6 +319,8 @@ impl Deliverer {
         // Noted first: of a batch that fails half-way, the first half may be confirmed.
         self.under_way.extend(batch.iter().map(|record| (record.sequence, record.end)));
         self.carry.send(&batch)?;
+        let last = batch.last().map_or(0, |record| record.sequence);
+        self.status.sent.fetch_max(last, Ordering::Relaxed);
         self.acknowledge()?;
         Ok(false)
     }

@@ -29,8 +29,8 @@ const SETTLED: Duration = Duration::from_mins(1);
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// A collector that takes nothing for so long is given up and tried again.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
-/// How long a collector may take to close after us.
-const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+/// How long a collector may take for its part of TLS's handshake.
+const SHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// Messages sent by UDP at once, and the pause between such bursts: about 10,000 a second, so that the socket
 /// buffer of an ordinary collector does not run over.
 const BURST: usize = 10;
@@ -181,10 +181,17 @@ pub(super) struct Stream {
     sent: VecDeque<Sent>,
     confirmed: u64,
     buffer: Vec<u8>,
+    /// How long a collector may take to close after us.
+    patience: Duration,
 }
 
 impl Stream {
-    pub(super) fn new(destination: &Destination, tls: Option<Arc<ClientConfig>>) -> io::Result<Self> {
+    /// `patience`: how long a collector may take to read to the end.
+    pub(super) fn new(
+        destination: &Destination,
+        tls: Option<Arc<ClientConfig>>,
+        patience: Duration,
+    ) -> io::Result<Self> {
         let tls = match tls {
             Some(config) => {
                 let name = ServerName::try_from(destination.host.clone())
@@ -203,13 +210,14 @@ impl Stream {
             sent: VecDeque::new(),
             confirmed: 0,
             buffer: Vec::new(),
+            patience,
         })
     }
 
     fn connect(&mut self) -> io::Result<Line> {
         let socket = TcpStream::connect_timeout(&first_address(&self.host, self.port)?, CONNECT_WITHIN)?;
         socket.set_write_timeout(Some(WRITE_WITHIN))?;
-        socket.set_read_timeout(Some(CLOSE_WITHIN))?;
+        socket.set_read_timeout(Some(SHAKE_WITHIN))?;
         give_up_unanswered(&socket)?;
         self.octets = 0;
         self.sent.clear();
@@ -254,6 +262,8 @@ impl Stream {
             stream.flush()?;
         }
         line.socket().shutdown(Shutdown::Write)?;
+        // Zero would be no limit at all.
+        line.socket().set_read_timeout(Some(self.patience.max(Duration::from_millis(100))))?;
         line.read_to_end()?;
         self.confirmed = self.sent.back().map_or(self.confirmed, |sent| sent.sequence);
         self.sent.clear();

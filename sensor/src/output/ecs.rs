@@ -38,6 +38,11 @@ pub(super) fn document(entry: &Entry<'_>) -> Json {
             doc.put_in(["fieldrange", path, name], value.to_json());
         }
     }
+    if let Some(Json::Object(rules)) = entry.object().and_then(|object| object.get("rules")) {
+        // An incident has several: which, and how often each.
+        doc.put("rule.name", rules.keys().map(String::as_str).collect());
+        doc.put_in(["fieldrange", path, "rules"], Json::Object(rules.clone()));
+    }
     let service = entry.service().filter(|service| ["modbus", "dnp3"].contains(service));
     if let Some(protocol) = protocol(entry.log()).or(service) {
         doc.put("network.protocol", json!(protocol));

@@ -80,6 +80,14 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// Of a finding or an incident, its line as JSON, with what is no field: objects within it.
+    pub fn object(&self) -> Option<&'a serde_json::Map<String, serde_json::Value>> {
+        match self.content {
+            Content::Row(_) => None,
+            Content::Json { value, .. } => value.as_object(),
+        }
+    }
+
     /// The fields that are set, in the order of the log's columns. Of a finding, its own and those of its connection.
     pub fn fields(&self) -> Vec<(&'a str, Value<'a>)> {
         match self.content {

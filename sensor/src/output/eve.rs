@@ -85,9 +85,7 @@ fn json_of(entry: &Entry<'_>, name: &str) -> Json {
 
 /// The line of a finding or an incident itself.
 fn own(entry: &Entry<'_>) -> Json {
-    let skip = |name: &str| name == "ts" || name.starts_with("id.");
-    let fields = entry.fields().into_iter().filter(|(name, _)| !skip(name));
-    Json::Object(fields.map(|(name, value)| (name.to_owned(), value.to_json())).collect())
+    entry.object().map_or(Json::Null, |object| Json::Object(object.clone()))
 }
 
 fn alert(entry: &Entry<'_>) -> Json {
