@@ -21,6 +21,7 @@
 
 use std::ops::Range;
 
+use wire::dnp3::LinkHeader;
 use wire::dnp3::crc::crc16;
 use wire::modbus::{Framing, FunctionCode, Packet, next_adu};
 
@@ -58,6 +59,10 @@ pub(crate) enum Item {
     When(Moment),
     /// A whole Modbus PDU: its octets lie in [`Items::octets`].
     Modbus { request: bool, transaction: u16, unit: u8, at: Range<usize> },
+    /// A whole DNP3 fragment: its octets lie in [`Items::octets`]. The header is that of its last frame.
+    Dnp3 { from_orig: bool, header: LinkHeader, at: Range<usize> },
+    /// A DNP3 frame without user data.
+    Dnp3Link { from_orig: bool, header: LinkHeader },
     /// Something for `weird.log`, with particulars.
     Weird { name: &'static str, number: u16 },
 }

@@ -1,7 +1,7 @@
 //! Columns of the logs: names and Zeek's types, in order.
 //!
-//! `conn`, `modbus`, `weird`, `known_modbus` and `modbus_register_change` are Zeek's (version 8.0), `modbus_*` are those of
-//! CISA's ICSNPP package for Zeek, so that whatever reads theirs reads these. Addresses count from 0, as on the wire.
+//! `conn`, `modbus`, `dnp3`, `weird`, `known_modbus` and `modbus_register_change` are Zeek's (version 8.0), `modbus_*`,
+//! `dnp3_control` and `dnp3_objects` those of CISA's ICSNPP packages for Zeek, so that whatever reads theirs reads these. Addresses count from 0, as on the wire.
 
 /// Name and type of each column.
 pub(crate) type Columns = &'static [(&'static str, &'static str)];
@@ -211,4 +211,122 @@ pub(crate) const VALUES: Columns = &[
     ("table", "string"),
     ("address", "count"),
     ("unit_id", "count"),
+];
+
+/// Zeek: one row per response with its request, and per request that got none.
+pub(crate) const DNP3: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("fc_request", "string"),
+    ("fc_reply", "string"),
+    ("iin", "count"),
+];
+
+/// Ours: one row per fragment, and per frame without one.
+pub(crate) const DNP3_DETAILED: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("is_orig", "bool"),
+    ("source_h", "addr"),
+    ("source_p", "port"),
+    ("destination_h", "addr"),
+    ("destination_p", "port"),
+    ("link_source", "count"),
+    ("link_destination", "count"),
+    ("link_function", "string"),
+    ("fir", "bool"),
+    ("fin", "bool"),
+    ("con", "bool"),
+    ("uns", "bool"),
+    ("sequence", "count"),
+    ("function_code", "string"),
+    ("iin", "set[string]"),
+    ("objects", "vector[string]"),
+    ("points", "count"),
+    ("matched", "bool"),
+    ("request_function_code", "string"),
+    ("elapsed", "interval"),
+    ("octets", "count"),
+    ("malformed", "string"),
+];
+
+/// ICSNPP: one row per control block.
+pub(crate) const DNP3_CONTROL: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("is_orig", "bool"),
+    ("source_h", "addr"),
+    ("source_p", "port"),
+    ("destination_h", "addr"),
+    ("destination_p", "port"),
+    ("block_type", "string"),
+    ("function_code", "string"),
+    ("index_number", "count"),
+    ("trip_control_code", "string"),
+    ("operation_type", "string"),
+    ("clear_bit", "bool"),
+    ("execute_count", "count"),
+    ("on_time", "count"),
+    ("off_time", "count"),
+    ("status_code", "string"),
+];
+
+/// ICSNPP: one row per object header of a read or its response.
+pub(crate) const DNP3_OBJECTS: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("is_orig", "bool"),
+    ("source_h", "addr"),
+    ("source_p", "port"),
+    ("destination_h", "addr"),
+    ("destination_p", "port"),
+    ("function_code", "string"),
+    ("object_type", "string"),
+    ("object_count", "count"),
+    ("range_low", "count"),
+    ("range_high", "count"),
+];
+
+/// Ours: one row per object header that brings values; point by point in its vectors.
+pub(crate) const DNP3_VALUES: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("is_orig", "bool"),
+    ("source_h", "addr"),
+    ("source_p", "port"),
+    ("destination_h", "addr"),
+    ("destination_p", "port"),
+    ("link_source", "count"),
+    ("link_destination", "count"),
+    ("function_code", "string"),
+    ("group", "count"),
+    ("variation", "count"),
+    ("qualifier", "count"),
+    ("object_type", "string"),
+    ("index", "vector[count]"),
+    ("value", "vector[double]"),
+    ("flags", "vector[count]"),
+    ("status", "vector[count]"),
+    ("time", "vector[time]"),
+    ("text", "vector[string]"),
 ];

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 
 use rsigma_eval::{Event, EventValue};
 
+use crate::dnp3::Dnp3Record;
 use crate::facts::{LostPoll, PairNews, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::HostView;
@@ -75,6 +76,7 @@ const SERVICES: &[(&str, &[&str])] = &[
             "process.tie_broken",
         ],
     ),
+    ("dnp3", crate::dnp3::FIELDS),
     (
         "attempt",
         &[
@@ -166,6 +168,7 @@ pub(crate) struct ModbusRecord<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum Facts<'a> {
     Modbus(ModbusRecord<'a>),
+    Dnp3(Dnp3Record<'a>),
     Attempt { outcome: Outcome, port: u16, news: PairNews },
     Host { new: bool, mac_changed: bool },
     Arp { target: IpAddr },
@@ -239,6 +242,7 @@ impl Record<'_> {
     pub(crate) const fn service(&self) -> &'static str {
         match self.facts {
             Facts::Modbus(_) => "modbus",
+            Facts::Dnp3(_) => "dnp3",
             Facts::Attempt { .. } => "attempt",
             Facts::Host { .. } => "host",
             Facts::Arp { .. } => "arp",
@@ -252,6 +256,7 @@ impl Record<'_> {
     fn own_field(&self, path: &str) -> Option<EventValue<'_>> {
         match &self.facts {
             Facts::Modbus(modbus) => modbus.field(path),
+            Facts::Dnp3(dnp3) => dnp3.field(path),
             Facts::Attempt { outcome, port, news } => match path {
                 "attempt.outcome" => text(outcome.as_str()),
                 "attempt.failed" => flag(*outcome != Outcome::Established),

@@ -161,6 +161,18 @@ impl Inventory {
         }
     }
 
+    /// A DNP3 outstation told its attributes: vendor, product, revision.
+    pub(crate) fn attributes(&mut self, address: IpAddr, attributes: [Option<&[u8]>; 3], at: u64) {
+        let Some(host) = self.host(address, at) else { return };
+        for (slot, value) in
+            [&mut host.vendor, &mut host.product, &mut host.revision].into_iter().zip(attributes)
+        {
+            if let Some(value) = value {
+                *slot = Some(printable(value));
+            }
+        }
+    }
+
     /// Writes one row per host, by address.
     pub(crate) fn write<S: LogSink>(&self, known: &Known, log: &mut LogWriter<S>) {
         let mut hosts: Vec<_> = self.hosts.iter().collect();
@@ -204,7 +216,7 @@ impl Inventory {
 }
 
 /// Services of controllers.
-const CONTROL: [&str; 5] = ["modbus", "dnp3", "s7comm", "iec104", "enip"];
+const CONTROL: [&str; 6] = ["modbus", "dnp3_tcp", "dnp3_udp", "s7comm", "iec104", "enip"];
 
 fn role_by_behaviour(host: &HostFacts) -> &'static str {
     if CONTROL.iter().any(|service| host.serves.contains(service)) {

@@ -34,6 +34,16 @@ pub enum Log {
     KnownModbus,
     /// Holding registers that read otherwise than before.
     ModbusRegisterChange,
+    /// One row per DNP3 request and response.
+    Dnp3,
+    /// One row per DNP3 fragment and per frame without one.
+    Dnp3Detailed,
+    /// DNP3 control blocks (ICSNPP).
+    Dnp3Control,
+    /// DNP3 object headers of reads and their responses (ICSNPP).
+    Dnp3Objects,
+    /// DNP3 object headers that bring values, with the values.
+    Dnp3Values,
     /// Values of tags in engineering units.
     Values,
     /// Oddities of the traffic.
@@ -47,7 +57,7 @@ pub enum Log {
 }
 
 /// Every log, in the order of [`Log`]: its file, its columns, and whether it is one of the few that every run keeps.
-const CARDS: [(Log, &str, Columns, bool); 13] = [
+const CARDS: [(Log, &str, Columns, bool); 18] = [
     (Log::Conn, "conn.log", columns::CONN, true),
     (Log::Modbus, "modbus.log", columns::MODBUS, true),
     (Log::ModbusDetailed, "modbus_detailed.log", columns::MODBUS_DETAILED, false),
@@ -71,6 +81,11 @@ const CARDS: [(Log, &str, Columns, bool); 13] = [
     ),
     (Log::KnownModbus, "known_modbus.log", columns::KNOWN_MODBUS, false),
     (Log::ModbusRegisterChange, "modbus_register_change.log", columns::MODBUS_REGISTER_CHANGE, false),
+    (Log::Dnp3, "dnp3.log", columns::DNP3, true),
+    (Log::Dnp3Detailed, "dnp3_detailed.log", columns::DNP3_DETAILED, false),
+    (Log::Dnp3Control, "dnp3_control.log", columns::DNP3_CONTROL, false),
+    (Log::Dnp3Objects, "dnp3_objects.log", columns::DNP3_OBJECTS, false),
+    (Log::Dnp3Values, "dnp3_values.log", columns::DNP3_VALUES, false),
     (Log::Values, "values.log", columns::VALUES, false),
     (Log::Weird, "weird.log", columns::WEIRD, true),
     (Log::Inventory, "inventory.log", columns::INVENTORY, true),

@@ -22,6 +22,12 @@ pub(crate) enum Field<'a> {
     Set(&'a [&'a str]),
     Float(f64),
     Counts(&'a [u16]),
+    Indices(&'a [u32]),
+    Numbers(&'a [f64]),
+    /// Nanoseconds since 1970.
+    Times(&'a [u64]),
+    /// DNP3 groups and variations: `g30v2`.
+    Objects(&'a [(u8, u8)]),
     /// Text as a device sent it, which need not be text.
     Octets(&'a [u8]),
 }
@@ -39,6 +45,17 @@ impl<'a> Field<'a> {
             Self::Bool(flag) => Value::Bool(flag),
             Self::Float(number) => Value::Float(number),
             Self::Counts(items) => Value::List(items.iter().map(|item| Value::Int((*item).into())).collect()),
+            Self::Indices(items) => {
+                Value::List(items.iter().map(|item| Value::Int((*item).into())).collect())
+            }
+            Self::Numbers(items) => Value::List(items.iter().copied().map(Value::Float).collect()),
+            Self::Times(items) => Value::List(items.iter().copied().map(Value::Time).collect()),
+            Self::Objects(items) => Value::List(
+                items
+                    .iter()
+                    .map(|(group, variation)| Value::Text(format!("g{group}v{variation}").into()))
+                    .collect(),
+            ),
             Self::Octets(octets) => Value::Text(as_text(octets)),
             Self::Set(items) => {
                 Value::List(items.iter().map(|item| Value::Text(Cow::Borrowed(item))).collect())
@@ -135,11 +152,20 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Unset => out.push(b'-'),
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
         Field::Count(count) => write_number(out, count),
-        Field::Text("") | Field::Set([]) | Field::Counts([]) | Field::Octets([]) => {
-            out.extend_from_slice(b"(empty)");
-        }
+        Field::Text("")
+        | Field::Set([])
+        | Field::Counts([])
+        | Field::Indices([])
+        | Field::Numbers([])
+        | Field::Times([])
+        | Field::Objects([])
+        | Field::Octets([]) => out.extend_from_slice(b"(empty)"),
         Field::Text(text) => write_escaped(out, text.as_bytes(), false),
-        Field::Counts(counts) => write_counts(out, counts),
+        Field::Counts(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
+        Field::Indices(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
+        Field::Numbers(items) => write_items(out, items, write_float),
+        Field::Times(items) => write_items(out, items, write_seconds),
+        Field::Objects(items) => write_items(out, items, write_object),
         Field::Float(number) => write_float(out, number),
         Field::Octets(octets) => write_escaped(out, octets, false),
         Field::Address(address) => write_address(out, address),
@@ -155,18 +181,31 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
     }
 }
 
-fn write_counts(out: &mut Vec<u8>, counts: &[u16]) {
-    for (index, count) in counts.iter().enumerate() {
+fn write_object(out: &mut Vec<u8>, (group, variation): (u8, u8)) {
+    out.push(b'g');
+    write_number(out, group.into());
+    out.push(b'v');
+    write_number(out, variation.into());
+}
+
+fn write_items<T: Copy>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, T)) {
+    for (index, item) in items.iter().enumerate() {
         if index > 0 {
             out.push(b',');
         }
-        write_number(out, u64::from(*count));
+        write(out, *item);
     }
 }
 
 /// The shortest decimal that reads back as the same number. What is no number is not set.
 fn write_float(out: &mut Vec<u8>, number: f64) {
-    if number.is_finite() {
+    if number.fract() == 0.0 && number.abs() < 9e15 {
+        // Most values are whole, and whole numbers are quickly written.
+        if number.is_sign_negative() && number != 0.0 {
+            out.push(b'-');
+        }
+        write_number(out, number.abs() as u64);
+    } else if number.is_finite() {
         // Writing to a Vec cannot fail.
         drop(write!(out, "{number}"));
     } else {
@@ -226,9 +265,24 @@ pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
             out.push(b'"');
         }
         Field::Float(number) => write_float(out, number),
-        Field::Counts(counts) => {
+        Field::Counts(_) | Field::Indices(_) | Field::Times(_) | Field::Numbers(_) => {
             out.push(b'[');
-            write_counts(out, counts);
+            match field {
+                Field::Numbers(items) => {
+                    write_items(out, items, |out, item| write_json(out, Field::Float(item)));
+                }
+                Field::Counts([]) | Field::Indices([]) | Field::Times([]) => {}
+                _ => write_tsv(out, field),
+            }
+            out.push(b']');
+        }
+        Field::Objects(items) => {
+            out.push(b'[');
+            write_items(out, items, |out, item| {
+                out.push(b'"');
+                write_object(out, item);
+                out.push(b'"');
+            });
             out.push(b']');
         }
         Field::Octets(octets) => write_json_text(out, &as_text(octets)),

@@ -23,6 +23,7 @@ pub use crate::arrival::Input;
 use crate::capture::LinkType;
 use crate::checksum::Checksum;
 use crate::clock::Clock;
+use crate::dnp3;
 use crate::end::EndState;
 use crate::event::{ConnRecord, Facts as Subject, Record};
 use crate::facts::{Baseline, Facts};
@@ -99,6 +100,8 @@ pub struct Summary {
     pub connections: u64,
     /// Rows of `modbus.log`.
     pub modbus_pdus: u64,
+    /// DNP3 fragments.
+    pub dnp3_fragments: u64,
     /// Hosts seen.
     pub hosts: usize,
     /// Frames that could not be read to their end.
@@ -131,6 +134,7 @@ pub struct Sensor<S> {
     pub(crate) flows: FlowTable,
     pub(crate) modbus_logs: ModbusLogs,
     items: Items,
+    pub(crate) dnp3: dnp3::Scratch,
     pub(crate) summary: Summary,
     weird_rows: std::collections::BTreeMap<&'static str, u64>,
     pub(crate) now: u64,
@@ -157,6 +161,7 @@ impl<S: LogSink> Sensor<S> {
             flows: FlowTable::new(config.connections_max),
             modbus_logs: ModbusLogs::default(),
             items: Items::default(),
+            dnp3: dnp3::Scratch::default(),
             summary: Summary::default(),
             weird_rows: std::collections::BTreeMap::new(),
             now: 0,
@@ -423,9 +428,10 @@ impl<S: LogSink> Sensor<S> {
     fn take_items(&mut self, slot: usize, now: Moment) {
         if let Some(conn) = self.flows.get(slot)
             && conn.service.is_none()
-            && matches!(conn.analyser, Analyser::Dnp3(_))
+            && let Analyser::Dnp3(dnp3) = &conn.analyser
+            && dnp3.is_confirmed()
         {
-            conn.service = Some("dnp3");
+            conn.service = Some(if conn.proto == Proto::Udp { "dnp3_udp" } else { "dnp3_tcp" });
         }
         if self.items.items.is_empty() {
             return;
@@ -439,6 +445,12 @@ impl<S: LogSink> Sensor<S> {
                     let pdu = items.octets.get(place.clone()).unwrap_or_default();
                     self.on_pdu(when, slot, *request, *transaction, *unit, pdu);
                 }
+                Item::Dnp3 { from_orig, header, at: place } => {
+                    let fragment = items.octets.get(place.clone()).unwrap_or_default();
+                    self.summary.dnp3_fragments += 1;
+                    self.on_dnp3_fragment(when, slot, *from_orig, *header, fragment);
+                }
+                Item::Dnp3Link { from_orig, header } => self.on_dnp3_link(when, slot, *from_orig, *header),
                 Item::Weird { name, number } => {
                     let id = self.flows.get(slot).map(|conn| conn.id);
                     self.weird(when.at, id, name, &number.to_string());
@@ -489,6 +501,11 @@ impl<S: LogSink> Sensor<S> {
         let key = (conn.id.orig.0, conn.id.resp.0, conn.proto, conn.id.resp.1);
         if conn.counted {
             self.facts.closed(conn.pair, key);
+        }
+        if let Analyser::Dnp3(dnp3) = &conn.analyser
+            && let Some(asked) = dnp3.asked
+        {
+            dnp3::rows::pair(&mut self.log, &conn.id, asked.at, Some(asked), None);
         }
         if let Some(service) = conn.service {
             self.inventory.spoke(conn.id.orig.0, conn.id.resp.0, service, conn.last);

@@ -17,6 +17,7 @@ pub(crate) fn sentence(record: &Record<'_>) -> String {
     };
     match &record.facts {
         Facts::Modbus(modbus) => modbus_sentence(modbus, &source, &target),
+        Facts::Dnp3(dnp3) => dnp3.sentence(&source, &target),
         Facts::Attempt { outcome, port, news } => {
             let what = match outcome {
                 Outcome::Established => "connection taken",

@@ -15,6 +15,9 @@
 /// Octets of user data that follow the transport octet in one frame, at most.
 pub const SEGMENT_MAX: usize = 249;
 
+/// Memory that an idle [`Reassembly`] may keep: the usual longest fragment.
+const KEPT_MAX: usize = 2048;
+
 /// The transport octet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TransportHeader(pub u8);
@@ -163,8 +166,16 @@ impl Reassembly {
         self.last.is_some()
     }
 
-    /// Forgets what was collected.
+    /// The octets collected; of a fragment that just became whole, all of them.
+    pub fn collected(&self) -> &[u8] {
+        &self.collected
+    }
+
+    /// Forgets what was collected, and gives memory back where it was much.
     pub fn clear(&mut self) {
+        if self.collected.capacity() > KEPT_MAX {
+            self.collected = Vec::new();
+        }
         self.collected.clear();
         self.last = None;
     }

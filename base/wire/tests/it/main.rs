@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
 mod captures;
+mod dnp3_conformance;
 mod dnp3_round_trip;
 mod refusals;
 mod round_trip;

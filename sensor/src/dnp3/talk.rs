@@ -1,0 +1,212 @@
+//! What belongs together on one link: requests, responses, confirmations, repetitions.
+//!
+//! # Theory of operation
+//! A master has one request under way per outstation (IEEE 1815-2012, clause 4.1.2); its answer bears the request's
+//! sequence number, and further fragments of the answer the numbers behind it. Unsolicited responses have a sequence of
+//! their own. So the state of a link is one request, one answer, one unsolicited response, each with its number and a
+//! digest by which a repetition is told from another message of the same number.
+//!
+//! Nothing is concluded here. A retry over a bad line and a replayed command look the same; the rules see both the
+//! repetition and what surrounds it.
+
+use wire::dnp3::{AppControl, Fragment, FunctionCode};
+
+/// One message.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    sequence: u8,
+    digest: u64,
+    at: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    said: Said,
+    function: FunctionCode,
+    answered: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Response {
+    said: Said,
+    /// Its last fragment was seen.
+    ended: bool,
+    wants_confirm: bool,
+}
+
+/// The state of a link.
+#[derive(Debug, Default)]
+pub(crate) struct Talk {
+    request: Option<Request>,
+    response: Option<Response>,
+    unsolicited: Option<Response>,
+    /// Requests since the last answer.
+    unanswered: u32,
+}
+
+/// What a fragment is to those before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Of a response: it answers the request under way (or goes on with such an answer). Of a confirmation: something
+    /// asked for it. `None` where nothing is to match: requests, unsolicited responses.
+    pub(crate) matched: Option<bool>,
+    /// Function of the request that a response answers.
+    pub(crate) request: Option<FunctionCode>,
+    /// Nanoseconds from the request to the first fragment of its answer.
+    pub(crate) elapsed: Option<u64>,
+    /// The same fragment, to the octet, as the one before from this sender.
+    pub(crate) repeated: bool,
+    /// Its number neither follows the one before nor repeats it. Of requests and unsolicited responses.
+    pub(crate) out_of_sequence: bool,
+    /// A response to a request that has been answered in full, and not a repetition of that answer.
+    pub(crate) second_answer: bool,
+    /// Requests on this link since it last answered, this one included; 0 for everything else.
+    pub(crate) unanswered: u32,
+}
+
+impl Talk {
+    /// Takes the next fragment; `at` is its time in nanoseconds.
+    pub(crate) fn observe(&mut self, fragment: &Fragment<'_>, at: u64) -> Told {
+        let (Some(control), Some(function)) = (fragment.control(), fragment.function()) else {
+            return Told::default();
+        };
+        let said = Said { sequence: control.sequence(), digest: digest(fragment.octets()), at };
+        if function == FunctionCode::CONFIRM {
+            self.confirmation(control)
+        } else if !function.is_response() {
+            self.request(function, said)
+        } else if function == FunctionCode::UNSOLICITED_RESPONSE || control.is_unsolicited() {
+            self.unsolicited(control, said)
+        } else {
+            self.response(control, said)
+        }
+    }
+
+    fn confirmation(&mut self, control: AppControl) -> Told {
+        let awaited = if control.is_unsolicited() { &mut self.unsolicited } else { &mut self.response };
+        let matched = awaited.as_mut().is_some_and(|response| {
+            response.said.sequence == control.sequence() && std::mem::take(&mut response.wants_confirm)
+        });
+        Told { matched: Some(matched), ..Told::default() }
+    }
+
+    fn request(&mut self, function: FunctionCode, said: Said) -> Told {
+        let before = self.request.map(|request| request.said);
+        let (repeated, out_of_sequence) = compare(before, said);
+        // A master that repeats its request waits for its answer once more.
+        self.request = Some(Request { said, function, answered: false });
+        self.unanswered = self.unanswered.saturating_add(u32::from(!function.is_without_response()));
+        Told { repeated, out_of_sequence, unanswered: self.unanswered, ..Told::default() }
+    }
+
+    fn response(&mut self, control: AppControl, said: Said) -> Told {
+        let before = self.response;
+        let repeated = before.is_some_and(|before| same(before.said, said));
+        self.unanswered = 0;
+        let response = Response { said, ended: control.is_last(), wants_confirm: control.wants_confirm() };
+        self.response = Some(response);
+        let mut told = Told { matched: Some(false), repeated, ..Told::default() };
+        let Some(request) = &mut self.request else { return told };
+        if control.is_first() {
+            let fits = request.said.sequence == said.sequence && !request.function.is_without_response();
+            if fits && !request.answered {
+                request.answered = true;
+                told.elapsed = Some(said.at.saturating_sub(request.said.at));
+            } else if fits {
+                told.second_answer = !repeated;
+                return told;
+            } else {
+                return told;
+            }
+        } else {
+            let goes_on =
+                before.is_some_and(|before| !before.ended && follows(before.said.sequence, said.sequence));
+            if !(goes_on && request.answered) {
+                return told;
+            }
+        }
+        told.matched = Some(true);
+        told.request = Some(request.function);
+        told
+    }
+
+    fn unsolicited(&mut self, control: AppControl, said: Said) -> Told {
+        let (repeated, out_of_sequence) = compare(self.unsolicited.map(|before| before.said), said);
+        self.unsolicited = Some(Response { said, ended: true, wants_confirm: control.wants_confirm() });
+        Told { repeated, out_of_sequence, ..Told::default() }
+    }
+}
+
+/// Whether a message repeats the one before, and whether its number is out of order.
+fn compare(before: Option<Said>, said: Said) -> (bool, bool) {
+    let Some(before) = before else { return (false, false) };
+    let repeated = same(before, said);
+    (repeated, !repeated && !follows(before.sequence, said.sequence))
+}
+
+fn same(before: Said, said: Said) -> bool {
+    before.sequence == said.sequence && before.digest == said.digest
+}
+
+const fn follows(before: u8, sequence: u8) -> bool {
+    sequence == (before + 1) & 0x0f
+}
+
+/// Tells fragments apart; not against somebody who wants two to look the same.
+fn digest(octets: &[u8]) -> u64 {
+    let (eights, rest) = octets.as_chunks::<8>();
+    let mix = |sum: u64, word: u64| (sum ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let sum = eights.iter().fold(octets.len() as u64, |sum, eight| mix(sum, u64::from_le_bytes(*eight)));
+    rest.iter().fold(sum, |sum, octet| mix(sum, u64::from(*octet)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(talk: &mut Talk, at: u64, octets: &[u8]) -> Told {
+        talk.observe(&Fragment::new(octets), at)
+    }
+
+    #[test]
+    fn an_answer_finds_its_request() {
+        let mut talk = Talk::default();
+        let asked = told(&mut talk, 5, &[0xc3, 1, 60, 2, 6]);
+        assert_eq!(asked, Told { unanswered: 1, ..Told::default() });
+        let answer = told(&mut talk, 9, &[0xe3, 0x81, 0, 0]);
+        assert_eq!((answer.matched, answer.request), (Some(true), Some(FunctionCode::READ)));
+        assert_eq!(answer.elapsed, Some(4));
+        assert_eq!(told(&mut talk, 10, &[0xc3, 0]).matched, Some(true));
+        assert_eq!(told(&mut talk, 11, &[0xc3, 0]).matched, Some(false));
+        let again = told(&mut talk, 12, &[0xe3, 0x81, 0, 0]);
+        assert_eq!((again.matched, again.repeated, again.second_answer), (Some(false), true, false));
+        let other = told(&mut talk, 13, &[0xe3, 0x81, 0, 1]);
+        assert_eq!((other.repeated, other.second_answer), (false, true));
+        assert_eq!(told(&mut talk, 14, &[0xc9, 0x81, 0, 0]).matched, Some(false));
+    }
+
+    #[test]
+    fn an_answer_in_fragments_is_one_answer() {
+        let mut talk = Talk::default();
+        told(&mut talk, 0, &[0xcf, 1]);
+        for (octets, matched) in
+            [([0xaf, 0x81, 0, 0], true), ([0x20, 0x81, 0, 0], true), ([0x62, 0x81, 0, 0], false)]
+        {
+            assert_eq!(told(&mut talk, 1, &octets).matched, Some(matched), "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn repetitions_and_jumps_are_told_apart() {
+        let mut talk = Talk::default();
+        told(&mut talk, 0, &[0xc1, 5, 1]);
+        assert!(told(&mut talk, 1, &[0xc1, 5, 1]).repeated);
+        let next = told(&mut talk, 2, &[0xc2, 5, 1]);
+        assert!(!next.repeated && !next.out_of_sequence);
+        assert!(told(&mut talk, 3, &[0xc9, 5, 1]).out_of_sequence);
+        assert!(told(&mut talk, 4, &[0xc9, 5, 2]).out_of_sequence);
+        let first = told(&mut talk, 5, &[0xf0, 0x82, 0, 0]);
+        assert_eq!((first.matched, first.out_of_sequence), (None, false));
+        assert_eq!(told(&mut talk, 6, &[0xd0, 0]).matched, Some(true));
+    }
+}
