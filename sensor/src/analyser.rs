@@ -14,7 +14,8 @@
 //! beginning was not seen, after [`TRIES_MAX`] segments; an analyser that is given up costs nothing.
 //!
 //! # What can go wrong
-//! Octets that are held while undecided are bounded by [`HELD_MAX`]; what exceeds them is not one of these protocols.
+//! What is held while undecided is bounded by [`HELD_MAX`] and [`PIECES_MAX`]; what exceeds them is not one of these
+//! protocols.
 //!
 //! # Terms
 //! *Hint*: the protocol whose registered port one end of the connection has.
@@ -36,6 +37,8 @@ const DNP3_PORT: u16 = 20000;
 const MODBUS_PORT: u16 = wire::modbus::mbap::PORT;
 /// Octets held per connection while it is undecided: two of the longest ADUs and some.
 const HELD_MAX: usize = 600;
+/// Segments or datagrams held per connection while it is undecided.
+const PIECES_MAX: usize = 32;
 /// Segments of a connection seen from the middle, or datagrams, that are looked at on a port without hint.
 const TRIES_MAX: u8 = 8;
 /// Segments that fit nothing, of a connection seen from the middle, before the port's protocol counts as missing.
@@ -320,7 +323,8 @@ impl Undecided {
     /// Keeps octets; false where they are too many.
     fn hold(&mut self, when: Moment, from_orig: bool, octets: &[u8]) -> bool {
         let held = self.held.get_or_insert_default();
-        if held.octets.iter().map(Vec::len).sum::<usize>() + octets.len() > HELD_MAX {
+        let octets_held = held.octets.iter().map(Vec::len).sum::<usize>();
+        if octets_held + octets.len() > HELD_MAX || held.pieces.len() >= PIECES_MAX {
             return false;
         }
         held.octets[usize::from(!from_orig)].extend_from_slice(octets);
@@ -483,6 +487,50 @@ mod tests {
         assert_eq!(pdus(&play(Proto::Tcp, 10_502, false, &[(true, &three)]).1), 3);
         let cut: Vec<(bool, &[u8])> = vec![(true, &REQUEST[..3]), (true, &REQUEST[3..]), (false, &ANSWER)];
         assert_eq!(pdus(&play(Proto::Tcp, 10_502, false, &cut).1), 2);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn adus_come_out_however_the_streams_are_cut(
+            cuts in proptest::collection::vec(1_usize..24, 1..20),
+            port in proptest::sample::select(vec![502_u16, 10_502]),
+        ) {
+            // Five exchanges; each direction is cut at places of its own.
+            let mut pieces: Vec<(bool, Vec<u8>)> = Vec::new();
+            let mut cut = cuts.iter().cycle();
+            for transaction in 1..=5_u8 {
+                for (from_orig, octets) in [(true, &REQUEST[..]), (false, &ANSWER[..])] {
+                    let mut octets = octets.to_vec();
+                    octets[1] = transaction;
+                    while !octets.is_empty() {
+                        let length = (*cut.next().unwrap()).min(octets.len());
+                        pieces.push((from_orig, octets.drain(..length).collect()));
+                    }
+                }
+            }
+            let pieces: Vec<(bool, &[u8])> = pieces.iter().map(|(side, octets)| (*side, octets.as_slice())).collect();
+            let (_, items) = play(Proto::Tcp, port, false, &pieces);
+            proptest::prop_assert_eq!(pdus(&items), 10);
+            proptest::prop_assert!(weirds(&items).is_empty());
+        }
+
+        #[test]
+        fn any_octets_are_held_within_bounds(
+            pieces in proptest::collection::vec(
+                (proptest::prelude::any::<bool>(), proptest::collection::vec(0_u8..8, 0..40)),
+                0..60,
+            ),
+            port in proptest::sample::select(vec![502_u16, 20_000, 1]),
+            partial in proptest::prelude::any::<bool>(),
+        ) {
+            let pieces: Vec<(bool, &[u8])> = pieces.iter().map(|(side, octets)| (*side, octets.as_slice())).collect();
+            for proto in [Proto::Tcp, Proto::Udp] {
+                let (analyser, _) = play(proto, port, partial, &pieces);
+                if let Analyser::Undecided(Undecided { held: Some(held), .. }) = &analyser {
+                    proptest::prop_assert!(held.octets.iter().map(Vec::len).sum::<usize>() <= HELD_MAX);
+                }
+            }
+        }
     }
 
     #[test]

@@ -292,6 +292,26 @@ mod tests {
         assert_eq!(udp_service(44818, &list_identity()), Some("enip"));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_octets_will_do(
+            mut octets in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..120),
+            from_orig in proptest::prelude::any::<bool>(),
+            seed in 0..5_usize,
+        ) {
+            // Beginnings that lead into each reader.
+            let seeds: [&[u8]; 5] = [&[], &list_identity(), &module_identification(), b"HTTP/1.1 ", &[4, 1, 0, 20]];
+            octets.splice(0..0, seeds[seed].iter().copied().take(20 + octets.len()));
+            for port in [102, 2404, 3389, 44818] {
+                let _ = tcp_service(port, from_orig, &octets);
+                let _ = udp_service(port, &octets);
+            }
+            for service in ["enip", "s7comm", "http", "ssh", "tds"] {
+                let _ = identity(service, from_orig, &octets);
+            }
+        }
+    }
+
     #[test]
     fn ethernet_ip_devices_say_who_they_are() {
         let octets = list_identity();

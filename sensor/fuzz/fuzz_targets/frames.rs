@@ -14,24 +14,31 @@ use site::Site;
 static SITE: LazyLock<Arc<Site>> =
     LazyLock::new(|| Arc::new(Site::named("waterworks").unwrap_or_else(|error| panic!("{error}"))));
 
-/// Ethernet, IPv4 and TCP from the HMI to PLC-1, and back.
+/// Ethernet, IPv4, and TCP or UDP from the HMI to PLC-1, and back, to a port of Modbus, of DNP3, of EtherNet/IP, of none.
 fn prefix(choice: u8, len: usize) -> Vec<u8> {
     if choice & 1 == 0 {
         return Vec::new();
     }
     let (mut source, mut target) = ([192, 168, 1, 20], [192, 168, 1, 101]);
-    let (mut ports, mut numbers) = ([0xc0, 0, 1, 0xf6], [0, 0, 0, 1, 0, 0, 0, 1]);
+    let [high, low] = [502_u16, 20_000, 44_818, 10_502][usize::from(choice >> 4 & 3)].to_be_bytes();
+    let is_udp = choice & 8 != 0;
+    let (mut ports, mut numbers) = ([0xc0, 0, high, low], [0, 0, 0, 1, 0, 0, 0, 1]);
     if choice & 2 != 0 {
         std::mem::swap(&mut source, &mut target);
         ports.rotate_left(2);
         numbers.rotate_left(4);
     }
     let mut frame = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
-    frame.extend((40 + len as u16).to_be_bytes());
-    frame.extend([0, 0, 0, 0, 64, 6, 0, 0]);
+    frame.extend((if is_udp { 28 } else { 40 } + len as u16).to_be_bytes());
+    frame.extend([0, 0, 0, 0, 64, if is_udp { 17 } else { 6 }, 0, 0]);
     frame.extend(source);
     frame.extend(target);
     frame.extend(ports);
+    if is_udp {
+        frame.extend((8 + len as u16).to_be_bytes());
+        frame.extend([0, 0]);
+        return frame;
+    }
     frame.extend(numbers);
     frame.extend([0x50, if choice & 4 != 0 { 2 } else { 0x18 }, 1, 0, 0, 0, 0, 0]);
     frame
