@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What comes out of the sensor, read by programs that are not ours:
 #   bash .ci/interop/sensor_outputs.sh SENSOR WORKDIR CAPTURE
-# SENSOR is fieldrange-sensor, CAPTURE a pcap or pcapng with Modbus and some findings. PYTHON is a Python with
+# SENSOR is fieldrange-sensor, CAPTURE a pcap or pcapng with Modbus and findings of medium or above within its first
+# 12,000 frames; no more are read (editcap comes with tshark). PYTHON is a Python with
 # syslog-rfc5424-parser, zat, pandas, pySigma, pysigma-backend-splunk and pysigma-backend-elasticsearch (PyPI).
 # Holds: zat and pandas read every Zeek log; jq reads EVE and ECS, and finds the fields that Suricata's and Elastic's have;
 # pySigma parses and converts every rule; collectors for syslog (UDP, TCP, TLS), Elastic and Splunk get every record in
@@ -31,6 +32,8 @@ stop() {
 trap stop EXIT
 port=$((20000 + $$ % 20000))
 cd "$work"
+editcap -F pcapng -r "$capture" sample.pcapng 1-12000
+capture=$work/sample.pcapng
 
 "$sensor" -r "$capture" --log-dir zeek >zeek.txt
 cat zeek.txt
