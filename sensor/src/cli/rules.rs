@@ -119,7 +119,8 @@ fn test(args: &RulesTestArgs, out: &mut dyn Write) -> Result<Verdict, SenseError
             serde_json::json!({ "rule": card.name, "findings": count, "first": first, "frames": summary.frames })
                 .to_string()
         } else if let Some(told) = told {
-            format!("{}: {count} findings in {} frames, first: {}", card.name, summary.frames, told.first)
+            let noun = if count == 1 { "finding" } else { "findings" };
+            format!("{}: {count} {noun} in {} frames, first: {}", card.name, summary.frames, told.first)
         } else {
             format!("{}: fires on none of {} frames; {}", card.name, summary.frames, seen(&tally.records))
         };

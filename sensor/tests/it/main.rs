@@ -12,3 +12,4 @@ mod oracle;
 mod robust;
 mod session;
 mod suricata;
+mod tool;
