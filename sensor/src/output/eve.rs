@@ -43,7 +43,7 @@ pub(super) fn event(entry: &Entry<'_>) -> Option<Json> {
         }
         Log::Weird => ("anomaly", anomaly(entry)),
         Log::ModbusDetailed => ("modbus", modbus(entry)),
-        log if log.path() == "dnp3" => ("dnp3", dnp3_eve::transaction(entry)),
+        Log::Dnp3Detailed => ("dnp3", dnp3_eve::fragment(entry)?),
         _ => return None,
     };
     event["event_type"] = json!(kind);

@@ -4,6 +4,7 @@
 
 mod captures;
 mod dnp3;
+mod eve;
 mod fields;
 mod findings;
 mod frames;
