@@ -63,22 +63,22 @@ impl TsvReader {
         TsvRow { reader: self, cells: line.split(self.separator).collect() }
     }
 
-    fn value<'a>(&self, kind: &str, cell: &'a str) -> Option<Value<'a>> {
+    fn value<'a>(&self, kind: &str, cell: &'a str) -> Value<'a> {
         if let Some(items) = kind.strip_suffix(']').and_then(|kind| kind.split_once('[')) {
             if cell == self.empty {
-                return Some(Value::List(Vec::new()));
+                return Value::List(Vec::new());
             }
-            let items = cell.split(self.set_separator.as_str()).filter_map(|item| self.value(items.1, item));
-            return Some(Value::List(items.collect()));
+            let items = cell.split(self.set_separator.as_str()).map(|item| self.value(items.1, item));
+            return Value::List(items.collect());
         }
         let text = || Value::Text(if cell == self.empty { Cow::Borrowed("") } else { Cow::Borrowed(cell) });
-        Some(match kind {
+        match kind {
             "bool" => Value::Bool(cell == "T"),
             "count" | "int" | "port" => cell.parse().map_or_else(|_| text(), Value::Int),
             "time" | "interval" | "double" => cell.parse().map_or_else(|_| text(), Value::Float),
             "addr" => cell.parse().map_or_else(|_| text(), Value::Address),
             _ => text(),
-        })
+        }
     }
 }
 
@@ -96,7 +96,7 @@ impl Fields for TsvRow<'_> {
         if cell == self.reader.unset {
             return None;
         }
-        self.reader.value(self.reader.types.get(at).map_or("string", String::as_str), cell)
+        Some(self.reader.value(self.reader.types.get(at).map_or("string", String::as_str), cell))
     }
 }
 

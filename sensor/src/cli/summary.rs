@@ -275,11 +275,11 @@ fn row(out: &mut dyn Write, heading: &str, items: &[String]) -> io::Result<()> {
 }
 
 fn joined(items: &[String]) -> String {
-    let mut text = items.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if items.len() > NAMES_SHOWN {
-        text += &format!(" and {} more", items.len() - NAMES_SHOWN);
+    let text = items.iter().take(NAMES_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match items.len().checked_sub(NAMES_SHOWN) {
+        Some(more @ 1..) => format!("{text} and {more} more"),
+        _ => text,
     }
-    text
 }
 
 /// `modbus 95, tds 12`, the most frequent first.

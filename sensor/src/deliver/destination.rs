@@ -197,7 +197,7 @@ impl Destination {
                 "key" => key = Some(value.into()),
                 "token_env" => self.token_env = Some(value.to_owned()),
                 "index" if matches!(self.carrier, Carrier::Splunk { .. }) => {
-                    self.index = Some(value.to_owned())
+                    self.index = Some(value.to_owned());
                 }
                 "token" | "password" | "api_key" => {
                     return Err(wrong(

@@ -20,6 +20,7 @@ mod carry;
 mod destination;
 mod http;
 mod queue;
+mod segment;
 mod syslog;
 #[cfg(test)]
 mod tests;

@@ -24,30 +24,24 @@
 //! is skipped, and counted.
 
 use std::collections::VecDeque;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+pub(crate) use super::segment::Place;
+use super::segment::{
+    HEADER, PAYLOAD_MAX, checksum, identity, list, open_segment, path, read_acknowledged, read_record, survey,
+};
 
 /// Octets of a segment, about.
 const SEGMENT: u64 = 4 << 20;
 /// Appended octets kept in memory.
 const BUFFER: usize = 64 << 10;
-/// Octets before a record's payload.
-const HEADER: usize = 16;
-/// Longest payload; a longer length in a file is damage.
-const PAYLOAD_MAX: usize = 16 << 20;
 /// Smallest limit, so that there are a few segments at least.
 const LIMIT_MIN: u64 = 64 << 10;
-
-/// A place between two records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    segment: u64,
-    offset: u64,
-}
 
 /// A record on its way.
 #[derive(Clone, Debug)]
@@ -120,7 +114,8 @@ impl Queue {
         let limit = limit.max(LIMIT_MIN);
         let segment = SEGMENT.min(limit / 8);
         let (acknowledged, acknowledged_sequence) = read_acknowledged(directory);
-        let mut segments = list(directory)?;
+        let mut segments: VecDeque<_> =
+            list(directory)?.into_iter().map(|number| Segment { number, length: 0 }).collect();
         // Deleted but for a crash in between.
         while segments.front().is_some_and(|oldest| oldest.number < acknowledged.segment) {
             if let Some(oldest) = segments.pop_front() {
@@ -252,13 +247,6 @@ impl State {
     }
 }
 
-fn checksum(sequence: &[u8], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(sequence);
-    hasher.update(payload);
-    hasher.finalize()
-}
-
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while it was held leaves nothing half done that matters: octets are counted after they are written.
@@ -308,16 +296,13 @@ impl Reader {
                 self.place = Place { segment: self.place.segment + 1, offset: 0 };
                 continue;
             }
-            match self.read(length)? {
-                Some(record) => {
-                    size += record.payload.len();
-                    self.place = record.end;
-                    taken.push(record);
-                }
-                None => {
-                    self.shared.lock().counts.damaged += 1;
-                    self.place.offset = length;
-                }
+            if let Some(record) = self.read(length)? {
+                size += record.payload.len();
+                self.place = record.end;
+                taken.push(record);
+            } else {
+                self.shared.lock().counts.damaged += 1;
+                self.place.offset = length;
             }
         }
         Ok(taken)
@@ -399,79 +384,6 @@ impl Reader {
     }
 }
 
-fn path(directory: &Path, segment: u64) -> PathBuf {
-    directory.join(format!("{segment:010}.seg"))
-}
-
-fn open_segment(directory: &Path, number: u64) -> io::Result<File> {
-    OpenOptions::new().create(true).truncate(false).write(true).read(true).open(path(directory, number))
-}
-
-fn list(directory: &Path) -> io::Result<VecDeque<Segment>> {
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(directory)? {
-        let name = entry?.file_name();
-        let number: Option<u64> =
-            name.to_str().and_then(|name| name.strip_suffix(".seg")).and_then(|name| name.parse().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    Ok(numbers.into_iter().map(|number| Segment { number, length: 0 }).collect())
-}
-
-/// Length of a segment that is whole, and its newest sequence number. Of the tail only whole records count.
-fn survey(path: &Path, is_tail: bool) -> io::Result<(u64, u64)> {
-    let file = File::open(path)?;
-    let length = file.metadata()?.len();
-    let (mut offset, mut newest) = (0, 0);
-    while let Some((sequence, payload)) = read_record(&file, offset, length - offset)? {
-        newest = sequence;
-        offset += (HEADER + payload.len()) as u64;
-    }
-    Ok((if is_tail { offset } else { length }, newest))
-}
-
-/// A record of a segment in which `left` octets remain; `None` where there is no whole one.
-fn read_record(file: &File, offset: u64, left: u64) -> io::Result<Option<(u64, Vec<u8>)>> {
-    if left < HEADER as u64 {
-        return Ok(None);
-    }
-    let mut header = [0; HEADER];
-    file.read_exact_at(&mut header, offset)?;
-    let [l0, l1, l2, l3, c0, c1, c2, c3, sequence @ ..] = header;
-    let length = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-    if length > PAYLOAD_MAX || (HEADER + length) as u64 > left {
-        return Ok(None);
-    }
-    let mut payload = vec![0; length];
-    file.read_exact_at(&mut payload, offset + HEADER as u64)?;
-    let whole = checksum(&sequence, &payload) == u32::from_le_bytes([c0, c1, c2, c3]);
-    Ok(whole.then(|| (u64::from_le_bytes(sequence), payload)))
-}
-
-fn read_acknowledged(directory: &Path) -> (Place, u64) {
-    let text = fs::read_to_string(directory.join("acknowledged")).unwrap_or_default();
-    let numbers: Vec<u64> = text.split_whitespace().filter_map(|number| number.parse().ok()).collect();
-    match numbers[..] {
-        [segment, offset, sequence] => (Place { segment, offset }, sequence),
-        _ => (Place::default(), 0),
-    }
-}
-
-/// Made once per queue. Delivery is no part of what must repeat, so the wall clock may say it.
-fn identity(directory: &Path) -> io::Result<String> {
-    let file = directory.join("identity");
-    match fs::read_to_string(&file) {
-        Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),
-        _ => {
-            let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-            let text = format!("{nanos:x}-{:x}", std::process::id());
-            fs::write(file, &text)?;
-            Ok(text)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -491,7 +403,9 @@ mod tests {
     fn what_was_not_acknowledged_comes_again_after_a_restart() {
         let scratch = tempfile::tempdir().unwrap();
         let queue = Queue::open(scratch.path(), 1 << 20).unwrap();
-        ["a", "b", "c"].into_iter().for_each(|text| put(&queue, text));
+        for text in ["a", "b", "c"] {
+            put(&queue, text);
+        }
         let mut reader = queue.reader();
         let taken = reader.take(2, 1000).unwrap();
         assert_eq!(texts(&taken), ["a", "b"]);

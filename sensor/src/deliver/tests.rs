@@ -241,7 +241,9 @@ fn splunk_loses_only_the_event_that_it_calls_invalid() {
         if numbers.contains(&13) {
             return (400, r#"{"text":"Invalid data format","code":6}"#.to_owned());
         }
-        numbers.into_iter().for_each(|number| tell.send(number).unwrap());
+        for number in numbers {
+            tell.send(number).unwrap();
+        }
         (200, r#"{"text":"Success","code":0}"#.to_owned())
     });
     // PATH is set wherever tests run; its content is not looked at.

@@ -43,17 +43,16 @@ fn certificates(path: &Path) -> io::Result<Vec<CertificateDer<'static>>> {
 
 impl Trust {
     pub(super) fn load(destination: &Destination) -> io::Result<Self> {
-        let roots = match &destination.ca {
-            Some(path) => certificates(path)?,
-            None => {
-                let found = rustls_native_certs::load_native_certs();
-                if found.certs.is_empty() {
-                    return Err(invalid(
-                        "this machine has no list of certificate authorities; name one with ca=FILE",
-                    ));
-                }
-                found.certs
+        let roots = if let Some(path) = &destination.ca {
+            certificates(path)?
+        } else {
+            let found = rustls_native_certs::load_native_certs();
+            if found.certs.is_empty() {
+                return Err(invalid(
+                    "this machine has no list of certificate authorities; name one with ca=FILE",
+                ));
             }
+            found.certs
         };
         let identity = match &destination.identity {
             Some((cert, key)) => {

@@ -5,6 +5,8 @@
 //! format); numbers that it would take from its rule files are derived from our rules' names, so that they are the same
 //! in every run. What needs the whole transaction and is not in our row of it is left out, never guessed.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value as Json, json};
 use wire::modbus::{ExceptionCode, FunctionCode};
 
@@ -243,11 +245,17 @@ fn exception_number(name: &str) -> Option<u8> {
 /// Registers or bits as the octets that carried them, in hexadecimal.
 fn hex(values: &Value<'_>, bits: bool) -> Option<String> {
     let Value::List(items) = values else { return None };
-    let numbers = items.iter().map(|item| item.as_number().unwrap_or_default() as u16);
-    if !bits {
-        return Some(numbers.map(|number| format!("{number:04x}")).collect());
-    }
-    let numbers: Vec<u16> = numbers.collect();
+    let numbers: Vec<u16> = items.iter().map(|item| item.as_number().unwrap_or_default() as u16).collect();
     let octet = |bits: &[u16]| bits.iter().rev().fold(0_u8, |octet, bit| octet << 1 | u8::from(*bit != 0));
-    Some(numbers.chunks(8).map(|bits| format!("{:02x}", octet(bits))).collect())
+    let octets: Vec<u8> = if bits {
+        numbers.chunks(8).map(octet).collect()
+    } else {
+        numbers.into_iter().flat_map(u16::to_be_bytes).collect()
+    };
+    let mut text = String::new();
+    for octet in octets {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{octet:02x}");
+    }
+    Some(text)
 }

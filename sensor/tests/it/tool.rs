@@ -23,7 +23,9 @@ fn capture(directory: &Path) -> PathBuf {
     for (at, frame) in &story.frames {
         let length = frame.len() as u32;
         let (seconds, nanos) = ((1_772_431_200 + at / SECOND) as u32, (at % SECOND) as u32);
-        [seconds, nanos, length, length].iter().for_each(|word| octets.extend(word.to_le_bytes()));
+        for word in [seconds, nanos, length, length] {
+            octets.extend(word.to_le_bytes());
+        }
         octets.extend(frame);
     }
     let path = directory.join("plant.pcap");
