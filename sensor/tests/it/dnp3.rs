@@ -8,7 +8,7 @@ use sensor::{Log, MemorySink};
 
 use crate::captures::{captures, sense};
 
-type Counts = BTreeMap<String, u64>;
+pub(crate) type Counts = BTreeMap<String, u64>;
 
 // Reasons for differences.
 
@@ -30,7 +30,7 @@ const ZEEK_WRITE: &str =
     "Zeek does not read binary inputs in a write, loses its place and withdraws the service";
 
 /// Captures whose counts of fragments or of object headers are not tshark's.
-const NOT_TSHARKS: &[(&str, &str)] = &[
+pub(crate) const NOT_TSHARKS: &[(&str, &str)] = &[
     ("icsnpp/icsnpp-dnp3/testing/traces/dnp3_example.pcap", TSHARK_SEQUENCE),
     ("iti/conformance/6.6.2.5/dump.pcap", LINK_FUNCTION),
     ("iti/conformance/8.14.2.12/dump.pcap", TSHARK_GROUP_51),
@@ -45,7 +45,7 @@ const NOT_TSHARKS: &[(&str, &str)] = &[
 ];
 
 /// Capture, rows that differ in `conn`, `dnp3`, `dnp3_control` and `dnp3_objects`, counted on the side that has more.
-const NOT_ZEEKS: &[(&str, [u64; 4], &str)] = &[
+pub(crate) const NOT_ZEEKS: &[(&str, [u64; 4], &str)] = &[
     ("iti/conformance/6.1.2/dump.pcap", [0, 7, 0, 128], ZEEK_LINK_ONLY),
     ("iti/conformance/6.6.2.1/dump.pcap", [0, 1, 0, 1], ZEEK_NOISE),
     ("iti/conformance/6.6.2.2/dump.pcap", [0, 1, 0, 1], ZEEK_LINK_ONLY),
@@ -91,14 +91,14 @@ fn column<'a>(text: &'a str, log: Log, name: &str) -> Vec<&'a str> {
 }
 
 /// Fragments by Zeek's name of their function, and object headers.
-fn counts_of(logs: &MemorySink) -> (Counts, Counts) {
+pub(crate) fn counts_of(logs: &MemorySink) -> (Counts, Counts) {
     let detailed = logs.text(Log::Dnp3Detailed);
     let functions = counted(column(&detailed, Log::Dnp3Detailed, "function_code").into_iter());
     let objects = column(&detailed, Log::Dnp3Detailed, "objects");
     (functions, counted(objects.iter().flat_map(|objects| objects.split(','))))
 }
 
-fn tsharks(counts: &serde_json::Value) -> (Counts, Counts) {
+pub(crate) fn tsharks(counts: &serde_json::Value) -> (Counts, Counts) {
     let of = |name: &str, rename: fn(&str) -> String| {
         let counts = counts[name].as_object().unwrap();
         counts.iter().map(|(name, count)| (rename(name), count.as_u64().unwrap())).collect()
@@ -110,7 +110,7 @@ fn tsharks(counts: &serde_json::Value) -> (Counts, Counts) {
     (of("dnp3_app_fc", function), of("dnp3_objects", str::to_owned))
 }
 
-fn sum(counts: &Counts) -> u64 {
+pub(crate) fn sum(counts: &Counts) -> u64 {
     counts.values().sum()
 }
 
