@@ -48,7 +48,7 @@ impl<S: LogSink> Sensor<S> {
         match &frame.content {
             Content::Ip(packet) => match &packet.transport {
                 Transport::Fragment(_) => self.on_fragment(at, &frame, packet),
-                _ => self.on_packet(at, frame.source_mac, packet),
+                _ => self.on_packet(at, &frame, packet),
             },
             Content::Arp(arp) => self.on_arp(at, arp),
             Content::Other => {}
@@ -134,7 +134,7 @@ impl<S: LogSink> Sensor<S> {
             self.weird(at, None, oddity.name(), "");
         }
         if let Some(whole) = whole {
-            self.on_packet(at, frame.source_mac, &whole);
+            self.on_packet(at, frame, &whole);
         }
     }
 

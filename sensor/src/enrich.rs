@@ -11,7 +11,7 @@ use wire::modbus::{FunctionCode, Packet, Table};
 
 use crate::analyser::{Analyser, Moment};
 use crate::event::{Facts as Subject, ModbusRecord, Point, Record};
-use crate::facts::{Facts, PairNews, RequestFacts, RequestNews};
+use crate::facts::{Crept, Facts, PairNews, RequestFacts, RequestNews};
 use crate::flow::{Conn, ConnId, Outcome};
 use crate::known::{Known, tag_kind};
 use crate::log::{Log, LogWriter};
@@ -122,6 +122,7 @@ impl<S: LogSink> Sensor<S> {
                 site_writer: known.is_writer(id.resp.0, id.orig.0),
                 news: told.news,
                 new_exception: told.new_exception,
+                crept: told.crept,
                 judged: told.judged(process, at),
                 tie_broken: process.any_tie_broken(),
             }),
@@ -148,10 +149,13 @@ impl<S: LogSink> Sensor<S> {
     /// Ties that hold over time.
     pub(crate) fn judge_process(&mut self) {
         let Self { facts, known, process, findings, log, now, .. } = self;
-        let broken_ties = process.judge_ties(*now);
+        let broken_ties = process.judge_ties(*now, facts.is_learning());
         for broken in broken_ties.into_iter().filter_map(|tie| process.broken(tie)) {
             let name = |tag: usize| known.tag(tag).map_or("", |tag| tag.name.get_ref().as_str());
-            let Some((address, device)) = known.device_of_tag(broken.tags[0]) else { continue };
+            let Some((address, device)) = known.device_of_tag(*broken.tags.first().unwrap_or(&usize::MAX))
+            else {
+                continue;
+            };
             let record = Record {
                 at: *now,
                 frame: 0,
@@ -160,7 +164,7 @@ impl<S: LogSink> Sensor<S> {
                 target: None,
                 device: Some(device),
                 learning: facts.is_learning(),
-                facts: Subject::Process { broken, names: broken.tags.map(name) },
+                facts: Subject::Process { broken, names: broken.tags.iter().map(|tag| name(*tag)).collect() },
             };
             findings.judge(&record, log);
         }
@@ -255,6 +259,7 @@ struct Told<'k> {
     values: Vec<(u16, usize, f64)>,
     news: RequestNews,
     new_exception: bool,
+    crept: Crept,
 }
 
 impl Told<'_> {
@@ -314,6 +319,7 @@ impl Seen<'_> {
         }
         let request = RequestFacts {
             function: self.function.0,
+            unit: self.unit,
             reads: packet.is_read(),
             writes: packet.is_write(),
             range: read
@@ -334,6 +340,12 @@ impl Seen<'_> {
         if packet.is_write() {
             if let Some((first, count)) = packet.write_range() {
                 (told.address, told.quantity) = (Some(first.0), Some(count));
+            }
+            if let Some((first, 1)) = packet.write_range()
+                && let Some(word) = packet.registers().and_then(|registers| registers.get(0))
+            {
+                let point = (id.resp.0, u16::from(self.unit), u32::from(first.0), false);
+                told.crept = facts.written(point, f64::from(word));
             }
             if let Some((device, _)) = known.device(id.resp.0) {
                 told.points = written_points(packet, known, process, device);
@@ -366,7 +378,7 @@ impl Seen<'_> {
             told.new_exception = facts.exception(conn.pair, key, self.function.0, code.octet());
         } else if let (Some(request), Some((device, _))) = (request, known.device(id.resp.0)) {
             take_values(packet, request, known, device, &mut |address, tag, value| {
-                process.set(tag, value, self.at);
+                process.read(tag, value, self.at);
                 if self.values {
                     told.values.push((address, tag, value));
                 }

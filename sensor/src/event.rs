@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use rsigma_eval::{Event, EventValue};
 
 use crate::dnp3::Dnp3Record;
-use crate::facts::{LostPoll, PairNews, RequestNews};
+use crate::facts::{Crept, LostPoll, PairNews, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::HostView;
 use crate::process::Broken;
@@ -60,6 +60,8 @@ const SERVICES: &[(&str, &[&str])] = &[
             "modbus.address",
             "modbus.quantity",
             "modbus.walk",
+            "modbus.creep_steps",
+            "modbus.creep_share",
             "tag.name",
             "tag.kind",
             "tag.value",
@@ -68,6 +70,8 @@ const SERVICES: &[(&str, &[&str])] = &[
             "baseline.new_reader",
             "baseline.new_writer",
             "baseline.usual_writer",
+            "baseline.new_unit",
+            "baseline.rate_factor",
             "baseline.new_function",
             "baseline.new_range",
             "baseline.new_exception",
@@ -160,6 +164,8 @@ pub(crate) struct ModbusRecord<'a> {
     pub(crate) site_writer: bool,
     pub(crate) news: RequestNews,
     pub(crate) new_exception: bool,
+    /// How far the setpoint that it writes has crept.
+    pub(crate) crept: Crept,
     pub(crate) judged: Option<Broken<'a>>,
     pub(crate) tie_broken: bool,
 }
@@ -173,7 +179,7 @@ pub(crate) enum Facts<'a> {
     Host { new: bool, mac_changed: bool },
     Arp { target: IpAddr },
     Poll { lost: LostPoll },
-    Process { broken: Broken<'a>, names: [&'a str; 2] },
+    Process { broken: Broken<'a>, names: Vec<&'a str> },
     Conn(ConnRecord<'a>),
     Weird { name: &'a str },
 }
@@ -336,6 +342,8 @@ impl ModbusRecord<'_> {
             "modbus.address" => self.address.and_then(int),
             "modbus.quantity" => self.quantity.and_then(int),
             "modbus.walk" => int(self.news.walk),
+            "modbus.creep_steps" => int(self.crept.steps),
+            "modbus.creep_share" => Some(EventValue::Float(self.crept.share)),
             "tag.name" => self.points_as(|point| EventValue::Str(Cow::Borrowed(point.tag))),
             "tag.kind" => self.points_as(|point| EventValue::Str(Cow::Borrowed(point.kind))),
             "tag.value" => self.points_as(|point| EventValue::Float(point.value)),
@@ -344,6 +352,8 @@ impl ModbusRecord<'_> {
             "baseline.new_reader" => flag(self.news.new_reader),
             "baseline.new_writer" => flag(self.news.new_writer),
             "baseline.usual_writer" => flag(self.news.usual_writer),
+            "baseline.new_unit" => flag(self.news.new_unit),
+            "baseline.rate_factor" => int(self.news.rate),
             "baseline.new_function" => flag(self.news.new_function),
             "baseline.new_range" => flag(self.news.new_range),
             "baseline.new_exception" => flag(self.new_exception),

@@ -222,6 +222,7 @@ mod tests {
             base: false,
             counts: Vec::new(),
             by_target: true,
+            examples: Vec::new(),
         }
     }
 

@@ -26,6 +26,7 @@ mod dnp3;
 mod end;
 mod enrich;
 mod event;
+mod examples;
 mod facts;
 pub mod filter;
 mod findings;
@@ -59,6 +60,7 @@ mod values;
 mod window;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
+pub use examples::check_examples;
 pub use facts::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
 pub use filter::{Filter, FilterError};
 pub use flow::Proto;

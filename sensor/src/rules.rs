@@ -16,42 +16,95 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use rsigma_eval::fields::RuleFieldSet;
-use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, EvaluationResult, compile_rule};
+use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, EvaluationResult, Event, compile_rule};
 use rsigma_parser::{SigmaCollection, SigmaRule, parse_sigma_yaml};
 use site::FileError;
 
 use crate::event::{PRODUCT, Record, fields_of, services};
+use crate::examples::Example;
 
 /// The rules that come with the sensor.
 const EMBEDDED: &[(&str, &str)] = &[
     ("address-conflict.yml", include_str!("../rules/address-conflict.yml")),
     ("connection-exhaustion.yml", include_str!("../rules/connection-exhaustion.yml")),
+    ("connection-flood.yml", include_str!("../rules/connection-flood.yml")),
     ("controller-refuses.yml", include_str!("../rules/controller-refuses.yml")),
+    ("dnp3-address-sweep.yml", include_str!("../rules/dnp3-address-sweep.yml")),
+    ("dnp3-application-control.yml", include_str!("../rules/dnp3-application-control.yml")),
+    ("dnp3-bad-checksum.yml", include_str!("../rules/dnp3-bad-checksum.yml")),
+    ("dnp3-broadcast-command.yml", include_str!("../rules/dnp3-broadcast-command.yml")),
+    ("dnp3-class-assigned.yml", include_str!("../rules/dnp3-class-assigned.yml")),
+    ("dnp3-command-by-new-master.yml", include_str!("../rules/dnp3-command-by-new-master.yml")),
+    ("dnp3-command-repeated.yml", include_str!("../rules/dnp3-command-repeated.yml")),
+    ("dnp3-configuration.yml", include_str!("../rules/dnp3-configuration.yml")),
+    ("dnp3-deadband-write.yml", include_str!("../rules/dnp3-deadband-write.yml")),
+    ("dnp3-device-restarted.yml", include_str!("../rules/dnp3-device-restarted.yml")),
+    ("dnp3-file.yml", include_str!("../rules/dnp3-file.yml")),
+    ("dnp3-flood.yml", include_str!("../rules/dnp3-flood.yml")),
+    ("dnp3-framing.yml", include_str!("../rules/dnp3-framing.yml")),
+    ("dnp3-function-scan.yml", include_str!("../rules/dnp3-function-scan.yml")),
+    ("dnp3-identity.yml", include_str!("../rules/dnp3-identity.yml")),
+    ("dnp3-malformed.yml", include_str!("../rules/dnp3-malformed.yml")),
+    ("dnp3-new-address.yml", include_str!("../rules/dnp3-new-address.yml")),
+    ("dnp3-new-control-point.yml", include_str!("../rules/dnp3-new-control-point.yml")),
+    ("dnp3-new-function.yml", include_str!("../rules/dnp3-new-function.yml")),
+    ("dnp3-new-master.yml", include_str!("../rules/dnp3-new-master.yml")),
+    ("dnp3-out-of-sequence.yml", include_str!("../rules/dnp3-out-of-sequence.yml")),
+    ("dnp3-oversized.yml", include_str!("../rules/dnp3-oversized.yml")),
+    ("dnp3-points-scan.yml", include_str!("../rules/dnp3-points-scan.yml")),
+    ("dnp3-port-foreign.yml", include_str!("../rules/dnp3-port-foreign.yml")),
+    ("dnp3-report-to-stranger.yml", include_str!("../rules/dnp3-report-to-stranger.yml")),
+    ("dnp3-reserved-address.yml", include_str!("../rules/dnp3-reserved-address.yml")),
+    ("dnp3-restart.yml", include_str!("../rules/dnp3-restart.yml")),
+    ("dnp3-second-answer.yml", include_str!("../rules/dnp3-second-answer.yml")),
+    ("dnp3-sweep-of-outputs.yml", include_str!("../rules/dnp3-sweep-of-outputs.yml")),
+    ("dnp3-time-write.yml", include_str!("../rules/dnp3-time-write.yml")),
+    ("dnp3-unknown-function.yml", include_str!("../rules/dnp3-unknown-function.yml")),
+    ("dnp3-unmatched-answers.yml", include_str!("../rules/dnp3-unmatched-answers.yml")),
+    ("dnp3-unsolicited-silenced.yml", include_str!("../rules/dnp3-unsolicited-silenced.yml")),
+    ("dnp3-unsolicited-storm.yml", include_str!("../rules/dnp3-unsolicited-storm.yml")),
     ("fan-out.yml", include_str!("../rules/fan-out.yml")),
+    ("impossible-source.yml", include_str!("../rules/impossible-source.yml")),
     ("lost-peer.yml", include_str!("../rules/lost-peer.yml")),
     ("lost-poll.yml", include_str!("../rules/lost-poll.yml")),
     ("modbus-address-walk.yml", include_str!("../rules/modbus-address-walk.yml")),
+    ("modbus-busy.yml", include_str!("../rules/modbus-busy.yml")),
+    ("modbus-clear-counters.yml", include_str!("../rules/modbus-clear-counters.yml")),
     ("modbus-device-control.yml", include_str!("../rules/modbus-device-control.yml")),
     ("modbus-exceptions.yml", include_str!("../rules/modbus-exceptions.yml")),
+    ("modbus-file-record.yml", include_str!("../rules/modbus-file-record.yml")),
     ("modbus-first-write.yml", include_str!("../rules/modbus-first-write.yml")),
+    ("modbus-flood.yml", include_str!("../rules/modbus-flood.yml")),
+    ("modbus-function-scan.yml", include_str!("../rules/modbus-function-scan.yml")),
     ("modbus-identity-by-stranger.yml", include_str!("../rules/modbus-identity-by-stranger.yml")),
+    ("modbus-identity.yml", include_str!("../rules/modbus-identity.yml")),
+    ("modbus-malformed.yml", include_str!("../rules/modbus-malformed.yml")),
     ("modbus-new-reader.yml", include_str!("../rules/modbus-new-reader.yml")),
     ("modbus-new-writer.yml", include_str!("../rules/modbus-new-writer.yml")),
+    ("modbus-port-foreign.yml", include_str!("../rules/modbus-port-foreign.yml")),
     ("modbus-read-by-stranger.yml", include_str!("../rules/modbus-read-by-stranger.yml")),
     ("modbus-register-sweep.yml", include_str!("../rules/modbus-register-sweep.yml")),
+    ("modbus-setpoint-creep.yml", include_str!("../rules/modbus-setpoint-creep.yml")),
+    ("modbus-unit-sweep.yml", include_str!("../rules/modbus-unit-sweep.yml")),
     ("network-arp-scan.yml", include_str!("../rules/network-arp-scan.yml")),
     ("network-scan.yml", include_str!("../rules/network-scan.yml")),
     ("network-stranger.yml", include_str!("../rules/network-stranger.yml")),
     ("new-talker.yml", include_str!("../rules/new-talker.yml")),
+    ("process-balance.yml", include_str!("../rules/process-balance.yml")),
+    ("process-command-ignored.yml", include_str!("../rules/process-command-ignored.yml")),
     ("process-copies-disagree.yml", include_str!("../rules/process-copies-disagree.yml")),
+    ("process-flow-unexplained.yml", include_str!("../rules/process-flow-unexplained.yml")),
+    ("process-frozen.yml", include_str!("../rules/process-frozen.yml")),
     ("process-impossible-setpoint.yml", include_str!("../rules/process-impossible-setpoint.yml")),
+    ("process-jump.yml", include_str!("../rules/process-jump.yml")),
+    ("process-replay.yml", include_str!("../rules/process-replay.yml")),
     ("process-unusual-setpoint.yml", include_str!("../rules/process-unusual-setpoint.yml")),
     ("pump-forced.yml", include_str!("../rules/pump-forced.yml")),
     ("remote-session-from-outside.yml", include_str!("../rules/remote-session-from-outside.yml")),
 ];
 
 /// What a rule says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RuleCard {
     /// Its name, unique: `modbus-new-writer`.
     pub name: String,
@@ -76,6 +129,9 @@ pub struct RuleCard {
     /// Whether it tells findings apart by the target.
     #[serde(skip)]
     pub(crate) by_target: bool,
+    /// Records on which it fires or is silent.
+    #[serde(skip)]
+    pub(crate) examples: Vec<Example>,
 }
 
 /// Loaded rules.
@@ -175,6 +231,19 @@ impl RuleSet {
         cards
     }
 
+    /// Every rule with its id, those included that only feed a correlation.
+    pub(crate) fn all_cards(&self) -> impl Iterator<Item = (&str, &RuleCard)> {
+        self.cards.iter().map(|(id, card)| (id.as_str(), card))
+    }
+
+    /// Ids of the rules that match an event of a service at a moment, in seconds.
+    pub(crate) fn matches(&mut self, service: &str, event: &impl Event, seconds: i64) -> Vec<String> {
+        let Some(engine) = self.by_service.get(service) else { return Vec::new() };
+        let matches = engine.evaluate(event);
+        let matches = self.correlations.process_with_detections(event, matches, seconds);
+        matches.into_iter().filter_map(|found| found.header.rule_id).collect()
+    }
+
     /// Shows a record to every rule.
     pub(crate) fn evaluate(&mut self, record: &Record<'_>) -> Vec<EvaluationResult> {
         let Some(engine) = self.by_service.get(record.service()) else { return Vec::new() };
@@ -272,7 +341,8 @@ impl RuleFile<'_> {
                 odd_key: odd_key(rule.custom_attributes.keys()),
             };
             let (id, card) = self.card(head, base)?;
-            cards.push((id, RuleCard { base, by_target: true, ..card }));
+            let examples = self.examples(rule.custom_attributes.get("custom"), rule)?;
+            cards.push((id, RuleCard { base, by_target: true, examples, ..card }));
         }
         for correlation in &collection.correlations {
             let head = Head {
@@ -286,17 +356,22 @@ impl RuleFile<'_> {
                 odd_key: odd_key(correlation.custom_attributes.keys()),
             };
             let (id, card) = self.card(head, false)?;
-            let counts = collection.rules.iter().filter(|rule| {
+            let counted = collection.rules.iter().filter(|rule| {
                 correlation
                     .rules
                     .iter()
                     .any(|name| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name))
             });
-            let counts = counts.filter_map(|rule| rule.id.clone()).collect();
+            let counted: Vec<_> = counted.collect();
+            let examples = match counted.first() {
+                Some(rule) => self.examples(correlation.custom_attributes.get("custom"), rule)?,
+                None => Vec::new(),
+            };
+            let counts = counted.iter().filter_map(|rule| rule.id.clone()).collect();
             let by_target = correlation.group_by.iter().any(|field| {
                 field == "id.resp_h" || field.starts_with("target.") || field.starts_with("device.")
             });
-            cards.push((id, RuleCard { counts, by_target, ..card }));
+            cards.push((id, RuleCard { counts, by_target, examples, ..card }));
         }
         Ok(cards)
     }
@@ -340,8 +415,32 @@ impl RuleFile<'_> {
             base,
             counts: Vec::new(),
             by_target: true,
+            examples: Vec::new(),
         };
         Ok((id.clone(), card))
+    }
+
+    /// The examples of a rule; `source` is the rule whose records they are.
+    fn examples(
+        &self,
+        custom: Option<&impl serde::Serialize>,
+        source: &SigmaRule,
+    ) -> Result<Vec<Example>, FileError> {
+        let service = source.logsource.service.as_deref().unwrap_or("");
+        let custom = custom.and_then(|custom| serde_json::to_value(custom).ok()).unwrap_or_default();
+        let Some(service) = services().find(|name| *name == service) else { return Ok(Vec::new()) };
+        let fix =
+            "write fires: [{FIELD: VALUE, ..}] and silent: [..] beside misses, with fields of the record";
+        let examples =
+            Example::all(&custom, service).map_err(|problem| self.error("custom:", problem, fix))?;
+        let known: Vec<_> = fields_of(service).into_iter().flatten().collect();
+        for field in examples.iter().flat_map(Example::fields) {
+            if !known.contains(&field) {
+                let problem = format!("an example has the field {field:?}, records of {service} do not");
+                return Err(self.error(field, problem, fix));
+            }
+        }
+        Ok(examples)
     }
 
     /// A rule must speak of a log that there is, and of fields that it has.
@@ -421,13 +520,22 @@ mod tests {
     }
 
     #[test]
+    fn every_embedded_rule_fires_and_is_silent_where_it_says_so() {
+        let mut complaints = Vec::new();
+        for (file, text) in EMBEDDED {
+            complaints.extend(crate::examples::check_examples(file, text).unwrap().0);
+        }
+        assert!(complaints.is_empty(), "{complaints:#?}");
+    }
+
+    #[test]
     fn a_rule_that_could_never_match_does_not_load() {
         check_refused("level: high", "levle: high", "\"levle\"");
         check_refused("detection:", "detecton:", "etection");
         check_refused("baseline.new_writer", "baseline.new_writr", "no field \"baseline.new_writr\"");
         check_refused("service: modbus", "service: modbsu", "\"modbsu\"");
         check_refused("product: fieldrange", "product: zeek", "\"zeek\"");
-        check_refused("custom:", "# custom:", "custom.misses");
+        check_refused("misses:", "mises:", "custom.misses");
         check_refused("condition: write", "condition: wirte", "wirte");
     }
 

@@ -31,7 +31,7 @@ use crate::filter::Filter;
 use crate::findings::Findings;
 use crate::flow::{Conn, ConnId, Due, Endpoint, FlowTable, Outcome, Proto, Uid, new_conn, roles};
 use crate::fragment::Fragments;
-use crate::frame::{Arp, IpPacket, Segment, Transport};
+use crate::frame::{Arp, Frame, IpPacket, Segment, Transport};
 use crate::identify;
 use crate::inventory::Inventory;
 use crate::known::Known;
@@ -263,7 +263,8 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    pub(crate) fn on_packet(&mut self, at: u64, mac: Option<MacAddress>, packet: &IpPacket<'_>) {
+    pub(crate) fn on_packet(&mut self, at: u64, frame: &Frame<'_>, packet: &IpPacket<'_>) {
+        let mac = frame.source_mac;
         let (source, target, proto, opens, syn) = match &packet.transport {
             Transport::Tcp(segment) => (
                 segment.source_port,
@@ -307,8 +308,13 @@ impl<S: LogSink> Sensor<S> {
         let from_orig = conn.id.orig == from;
         let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
         if sent.packets == 0 || sent.mac != mac {
+            let is_first = sent.packets == 0;
             sent.mac = mac;
+            let id = conn.id;
             self.host_seen(at, packet.source, mac);
+            if is_first && is_impossible_source(frame, packet.source) {
+                self.weird(at, Some(id), "impossible_source_address", &packet.source.to_string());
+            }
         }
         let Some(conn) = self.flows.get(slot) else { return };
         let sent = if from_orig { &mut conn.orig } else { &mut conn.resp };
@@ -571,9 +577,13 @@ impl<S: LogSink> Sensor<S> {
         }
         let rows = self.weird_rows.entry(name).or_default();
         *rows += 1;
-        if *rows > WEIRD_ROWS_MAX {
-            return;
+        if *rows <= WEIRD_ROWS_MAX {
+            self.weird_row(at, id, name, addl);
         }
+        self.judge_weird(at, id, name);
+    }
+
+    fn weird_row(&mut self, at: u64, id: Option<ConnId>, name: &'static str, addl: &str) {
         let ends = id.map(|id| {
             [
                 Field::Address(id.orig.0),
@@ -599,7 +609,6 @@ impl<S: LogSink> Sensor<S> {
                 Field::Unset,
             ],
         );
-        self.judge_weird(at, id, name);
     }
 }
 
@@ -626,6 +635,16 @@ fn name_service(conn: &mut Conn, inventory: &mut Inventory, from_orig: bool, oct
         let address = if from_orig { conn.id.orig.0 } else { conn.id.resp.0 };
         inventory.told(address, &identity, at);
     }
+}
+
+/// Whether no host on a network can have sent from this address. Captures of a loopback interface, whose frames have no
+/// card at either end, are full of it.
+fn is_impossible_source(frame: &Frame<'_>, source: IpAddr) -> bool {
+    frame.destination_mac.is_some_and(|mac| mac.0 != [0; 6])
+        && match source {
+            IpAddr::V4(address) => address.is_loopback() || address.is_multicast() || address.is_broadcast(),
+            IpAddr::V6(address) => address.is_loopback() || address.is_multicast(),
+        }
 }
 
 /// The ICMP type that answers a type, as far as there is one (RFC 792, 950, 1256; RFC 4443, 4861).

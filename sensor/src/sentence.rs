@@ -39,14 +39,7 @@ pub(crate) fn sentence(record: &Record<'_>) -> String {
             number(lost.silence as f64 / 1e9),
             number(lost.interval as f64 / 1e9)
         ),
-        Facts::Process { broken, names } => format!(
-            "{} and {} should agree, {} against {}, allowed difference {}",
-            names[0],
-            names[1],
-            number(broken.values[0]),
-            number(broken.values[1]),
-            number(broken.limit)
-        ),
+        Facts::Process { broken, names } => process_sentence(broken, names),
         Facts::Conn(conn) => format!(
             "connection from {source} to {target} over, {}, {} and {} octets",
             conn.conn_state, conn.sizes.0, conn.sizes.1
@@ -93,6 +86,44 @@ fn modbus_sentence(modbus: &ModbusRecord<'_>, source: &str, target: &str) -> Str
     let sub = modbus.sub_function.map(|sub| format!("/{sub}")).unwrap_or_default();
     let way = if modbus.request { "request to" } else { "answer of" };
     format!("{way} {target}, function {}{sub}, {source}", modbus.function)
+}
+
+fn process_sentence(broken: &Broken<'_>, names: &[&str]) -> String {
+    let name = |place: usize| names.get(place).copied().unwrap_or("?");
+    let (found, limit) = (number(broken.found), number(broken.limit));
+    let value = |place: usize| number(broken.values[place]);
+    match broken.law {
+        "agree" => format!(
+            "{} and {} should agree, {} against {}, allowed difference {limit}",
+            name(0),
+            name(1),
+            value(0),
+            value(1)
+        ),
+        "rate" => {
+            format!("{} moved faster than the plant can, {found} in a second, at most {limit}", name(0))
+        }
+        "moves" => format!(
+            "{} has stood still to the last digit, at {} for {found} s, at most {limit} s",
+            name(0),
+            value(0)
+        ),
+        "balance" => format!(
+            "{} does not follow what flows in and out ({}), {found} m3/s missing, at most {limit}",
+            name(0),
+            names.get(1..).unwrap_or_default().join(", ")
+        ),
+        "follows" => format!("{} does not follow {}, for {found} s, at most {limit} s", name(1), name(0)),
+        "flow_needs" => format!(
+            "{} shows a flow while {} are closed or stand, {found}, at most {limit}",
+            name(0),
+            names.get(1..).unwrap_or_default().join(" and ")
+        ),
+        _ => format!(
+            "readings of {} repeat earlier ones number for number, {found} in a row, at most {limit}",
+            name(0)
+        ),
+    }
 }
 
 fn impossible(judged: &Broken<'_>) -> String {

@@ -85,14 +85,73 @@ pub enum TieLaw {
         /// How far they may differ, in their unit.
         tolerance: f64,
     },
+    /// A value cannot move faster than the plant lets it.
+    Rate {
+        /// The value.
+        tag: String,
+        /// The fastest, noise included, in its unit per second.
+        per_s: f64,
+    },
+    /// A transmitter that lives shows noise: a value that stands still to the last digit is frozen.
+    Moves {
+        /// The value.
+        tag: String,
+        /// How long it may stand still, seconds.
+        within_s: f64,
+    },
+    /// What flows into a vessel and does not flow out raises its level. Flows in L/s, m3/h, L/h or m3/s, all alike.
+    Balance {
+        /// Level, m.
+        level: String,
+        /// Surface of the vessel, m2.
+        area_m2: f64,
+        /// Flows into it; negative ones leave it.
+        inflows: Vec<String>,
+        /// Flows out of it.
+        #[serde(default)]
+        outflows: Vec<String>,
+        /// What may be missing, as a flow, m3/s; more where more was missing while the sensor learnt.
+        tolerance_m3_per_s: f64,
+    },
+    /// What is commanded happens.
+    Follows {
+        /// The command.
+        command: String,
+        /// What the device reports.
+        feedback: String,
+        /// How long it may take, seconds.
+        within_s: f64,
+    },
+    /// Nothing flows where everything that could let it flow or drive it is closed or stands.
+    FlowNeeds {
+        /// The flow.
+        flow: String,
+        /// Valves and pumps, any of which lets it flow.
+        openers: Vec<String>,
+        /// What may be shown all the same, in the flow's unit.
+        at_most: f64,
+    },
+    /// A transmitter has noise, so no long row of its readings comes twice: one that does is a recording.
+    NeverRepeats {
+        /// The value.
+        tag: String,
+    },
 }
 
 impl TieLaw {
     /// Tags it speaks about.
-    pub fn tags(&self) -> [&str; 2] {
+    pub fn tags(&self) -> Vec<&str> {
         match self {
-            Self::DoseWithinCapacity { setpoint, flow, .. } => [setpoint, flow],
-            Self::Agree { first, second, .. } => [first, second],
+            Self::DoseWithinCapacity { setpoint, flow, .. } => vec![setpoint, flow],
+            Self::Agree { first, second, .. } => vec![first, second],
+            Self::Rate { tag, .. } | Self::Moves { tag, .. } | Self::NeverRepeats { tag } => vec![tag],
+            Self::Balance { level, inflows, outflows, .. } => {
+                std::iter::once(level).chain(inflows).chain(outflows).map(String::as_str).collect()
+            }
+            Self::Follows { command, feedback, .. } => vec![command, feedback],
+            Self::FlowNeeds { flow, openers, .. } => {
+                std::iter::once(flow).chain(openers).map(String::as_str).collect()
+            }
         }
     }
 }

@@ -96,7 +96,9 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
         let outcome =
             on_kernel_thread(|| record_run(&ordered.order, drive, out, &Progress::hidden(), audience()));
         let handed = player.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((handed?, outcome?))
+        // What kept the lab from running says more than that it did not come up.
+        let outcome = outcome?;
+        Ok((handed?, outcome))
     })
 }
 

@@ -76,6 +76,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "baseline.new_function",
     "baseline.new_address",
     "baseline.new_control",
+    "baseline.rate_factor",
 ];
 
 /// What kind of point a value belongs to.
@@ -272,6 +273,7 @@ impl Dnp3Record<'_> {
             "site.writer" => flag(self.site_writer),
             "baseline.new_master" => flag(self.news.new_master),
             "baseline.new_function" => flag(self.news.new_function),
+            "baseline.rate_factor" => int(self.news.rate.into()),
             "baseline.new_address" => flag(self.news.new_address),
             "baseline.new_control" => flag(self.news.new_control),
             _ => self.application_field(path),

@@ -135,6 +135,8 @@ impl<S: LogSink> Sensor<S> {
             let controls = &scratch.controls;
             let request = Dnp3Request { function: function.0, addresses, controls, at };
             record.news = facts.dnp3_request(pair, key, &request);
+        } else if function.is_some() {
+            record.news = facts.dnp3_other(pair, key);
         }
         let device = known.device(outstation);
         let record = Record {

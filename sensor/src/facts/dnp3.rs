@@ -28,11 +28,15 @@ pub(crate) struct Dnp3News {
     pub(crate) new_address: bool,
     /// A point that it never operated.
     pub(crate) new_control: bool,
+    /// How many times the learnt most this second has brought.
+    pub(crate) rate: u32,
 }
 
 /// What was learnt about the DNP3 requests of a pair.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Dnp3Facts {
+    /// Something was learnt of the pair, if only that one reports and the other confirms.
+    pub(crate) known: bool,
     /// Function codes of requests, one bit each; all of the standard's are below 64.
     pub(crate) functions: u64,
     pub(crate) addresses: Vec<(u16, u16)>,
@@ -41,9 +45,16 @@ pub(crate) struct Dnp3Facts {
 }
 
 impl Dnp3Facts {
+    /// A response, a report or a confirmation.
+    pub(crate) fn other(&mut self, learning: bool) -> Dnp3News {
+        self.known |= learning;
+        Dnp3News { new_master: !self.known, ..Dnp3News::default() }
+    }
+
     pub(crate) fn request(&mut self, request: &Dnp3Request<'_>, learning: bool) -> Dnp3News {
         let bit = 1u64 << (request.function & 63);
         if learning {
+            self.known = true;
             self.functions |= bit;
             if !self.addresses.contains(&request.addresses) && self.addresses.len() < ADDRESSES_MAX {
                 self.addresses.push(request.addresses);
@@ -58,12 +69,13 @@ impl Dnp3Facts {
             let known = &self.controls[usize::from(*analog)];
             !known.iter().any(|(from, to)| (u32::from(*from)..=u32::from(*to)).contains(index))
         });
-        let new_master = self.functions == 0;
+        let new_master = !self.known;
         Dnp3News {
             new_master,
             new_function: self.functions & bit == 0,
             new_address: !new_master && !self.addresses.contains(&request.addresses),
             new_control,
+            rate: 0,
         }
     }
 }
@@ -79,7 +91,7 @@ mod tests {
     #[test]
     fn a_master_is_known_by_its_functions_addresses_and_points() {
         let mut facts = Dnp3Facts::default();
-        assert!(facts.request(&request(1, 10, &[]), false).new_master);
+        assert!(facts.request(&request(1, 10, &[]), false).new_master && facts.other(false).new_master);
         assert_eq!(facts.request(&request(1, 10, &[]), true), Dnp3News::default());
         facts.request(&request(5, 10, &[(false, 4)]), true);
         assert_eq!(facts.request(&request(5, 10, &[(false, 4)]), false), Dnp3News::default());

@@ -54,6 +54,9 @@ pub struct BaselinePair {
     /// Mean seconds between requests, where the caller polls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval_s: Option<f64>,
+    /// The most requests within a second.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub most_per_second: u32,
     /// Its Modbus requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modbus: Option<BaselineModbus>,
@@ -69,6 +72,8 @@ pub struct BaselinePair {
 pub struct BaselineModbus {
     /// Function codes.
     pub functions: BTreeSet<u8>,
+    /// Unit identifiers.
+    pub units: BTreeSet<u8>,
     /// Whether the caller reads.
     pub reads: bool,
     /// Whether the caller writes.
@@ -152,9 +157,9 @@ impl Facts {
             pair.open_learnt = known.connections;
             // A service that was used accepts connections.
             pair.accepted = true;
-            if let Some(seconds) = known.interval_s.filter(|seconds| (0.0..=1e6).contains(seconds)) {
-                pair.polls = Polls::expected((seconds * 1e9) as u64);
-            }
+            let interval = known.interval_s.filter(|seconds| (0.0..=1e6).contains(seconds));
+            let interval = interval.map(|seconds| (seconds * 1e9) as u64);
+            pair.polls = Polls::expected(interval, known.most_per_second);
             if let Some(modbus) = &known.modbus {
                 if modbus.writes {
                     self.writers.insert(known.source);
@@ -163,6 +168,7 @@ impl Facts {
             }
             if let Some(dnp3) = &known.dnp3 {
                 pair.dnp3 = Some(Box::new(Dnp3Facts {
+                    known: true,
                     functions: dnp3.functions.iter().fold(0, |bits, code| bits | 1 << (code & 63)),
                     addresses: dnp3.addresses.clone(),
                     controls: [dnp3.binary_outputs.clone(), dnp3.analog_outputs.clone()],
@@ -178,6 +184,7 @@ fn told(pair: &Pair) -> BaselinePair {
         let ranges = |table: Table| sorted(&modbus.ranges[table as usize]);
         BaselineModbus {
             functions: (0..128).filter(|code| modbus.functions & (1 << code) != 0).collect(),
+            units: (0..=255).filter(|unit| modbus.has_unit(*unit)).collect(),
             reads: modbus.reads,
             writes: modbus.writes,
             coils: ranges(Table::Coils),
@@ -200,6 +207,7 @@ fn told(pair: &Pair) -> BaselinePair {
         port,
         connections: pair.open_learnt,
         interval_s: pair.polls.interval().map(|nanos| nanos as f64 / 1e9),
+        most_per_second: pair.polls.most(),
         modbus,
         dnp3,
     }
@@ -213,6 +221,7 @@ fn learnt_modbus(modbus: &BaselineModbus) -> ModbusFacts {
         writes: modbus.writes,
         ..ModbusFacts::default()
     };
+    modbus.units.iter().for_each(|unit| facts.learn_unit(*unit));
     for (table, ranges) in [
         (Table::Coils, &modbus.coils),
         (Table::DiscreteInputs, &modbus.discrete_inputs),
@@ -251,7 +260,8 @@ mod tests {
         for at in 1..100 {
             facts.tick(at * SECOND);
             let range = Some((Table::HoldingRegisters, 0, 9));
-            let request = RequestFacts { function: 3, reads: true, writes: false, range, at: at * SECOND };
+            let request =
+                RequestFacts { function: 3, unit: 1, reads: true, writes: false, range, at: at * SECOND };
             facts.request(one, modbus, &request);
         }
         facts.exception(one, modbus, 3, 2);

@@ -11,6 +11,7 @@
 //! [`PAIRS_MAX`] are kept; where more come, those that were not learnt and have no open connection are forgotten, and
 //! where that does not help, all further pairs share one that knows nothing.
 
+mod creep;
 mod dnp3;
 mod file;
 mod polls;
@@ -22,6 +23,8 @@ use indexmap::IndexMap;
 use site::MacAddress;
 use wire::modbus::Table;
 
+use creep::Creep;
+pub(crate) use creep::{Crept, PointKey};
 pub(crate) use dnp3::{Dnp3Facts, Dnp3News, Dnp3Request};
 pub use file::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
 use polls::Polls;
@@ -49,6 +52,8 @@ pub(crate) type PairKey = (IpAddr, IpAddr, Proto, u16);
 struct ModbusFacts {
     /// Function codes that were learnt, one bit each.
     functions: u128,
+    /// Unit identifiers that were learnt, one bit each.
+    units: [u64; 4],
     /// Learnt refusals: function and exception code.
     exceptions: Vec<(u8, u8)>,
     reads: bool,
@@ -56,6 +61,16 @@ struct ModbusFacts {
     /// Learnt address ranges by table, first and last address.
     ranges: [Vec<(u16, u16)>; 4],
     walk: Walk,
+}
+
+impl ModbusFacts {
+    fn has_unit(&self, unit: u8) -> bool {
+        self.units[usize::from(unit >> 6)] & (1 << (unit & 63)) != 0
+    }
+
+    fn learn_unit(&mut self, unit: u8) {
+        self.units[usize::from(unit >> 6)] |= 1 << (unit & 63);
+    }
 }
 
 /// A client that reads one thing at each address in turn. Who polls a plant reads what it needs, in blocks; who reads
@@ -139,8 +154,12 @@ pub(crate) struct RequestNews {
     pub(crate) usual_writer: bool,
     pub(crate) new_function: bool,
     pub(crate) new_range: bool,
+    /// A unit identifier that was not asked for.
+    pub(crate) new_unit: bool,
     /// Addresses read one by one in turn so far.
     pub(crate) walk: u32,
+    /// How many times the learnt most this second has brought.
+    pub(crate) rate: u32,
 }
 
 /// A poll that stopped.
@@ -168,6 +187,7 @@ pub(crate) struct Facts {
     hosts: IndexMap<IpAddr, Vec<MacAddress>>,
     /// Hosts that wrote to some controller while learning.
     writers: BTreeSet<IpAddr>,
+    creep: Creep,
     /// How often pairs were forgotten; part of a uid, so that none repeats.
     pub(crate) forgotten: u64,
     /// New pairs to come before room is looked for again.
@@ -187,6 +207,7 @@ impl Facts {
             pollers: Vec::new(),
             hosts: IndexMap::new(),
             writers: BTreeSet::new(),
+            creep: Creep::default(),
             forgotten: 0,
             crowd: 0,
         }
@@ -322,13 +343,14 @@ impl Facts {
         }
         let writes_elsewhere = self.writers.contains(&key.0);
         let pair = self.pair(index, key);
-        pair.polls.request(request.at, learning);
+        let rate = pair.polls.request(request.at, learning);
         let polls = pair.polls.interval().is_some();
         let modbus = pair.modbus.get_or_insert_default();
         let bit = 1u128 << (request.function & 0x7f);
         let walk = modbus.walk.step(request.range);
         if learning {
             modbus.functions |= bit;
+            modbus.learn_unit(request.unit);
             modbus.reads |= request.reads;
             modbus.writes |= request.writes;
             if let Some((table, first, last)) = request.range {
@@ -345,7 +367,9 @@ impl Facts {
             new_range: request.range.is_some_and(|(table, first, last)| {
                 !modbus.ranges[table as usize].iter().any(|(from, to)| *from <= first && last <= *to)
             }),
+            new_unit: !modbus.has_unit(request.unit),
             walk,
+            rate,
         }
     }
 
@@ -358,8 +382,19 @@ impl Facts {
     ) -> Dnp3News {
         let learning = self.learning;
         let pair = self.pair(index, key);
-        pair.polls.request(request.at, learning);
-        pair.dnp3.get_or_insert_default().request(request, learning)
+        let rate = pair.polls.request(request.at, learning);
+        Dnp3News { rate, ..pair.dnp3.get_or_insert_default().request(request, learning) }
+    }
+
+    /// A DNP3 response, report or confirmation of a pair.
+    pub(crate) fn dnp3_other(&mut self, index: PairIndex, key: PairKey) -> Dnp3News {
+        let learning = self.learning;
+        self.pair(index, key).dnp3.get_or_insert_default().other(learning)
+    }
+
+    /// A value that is written to a point: how far its setpoint has crept.
+    pub(crate) fn written(&mut self, point: PointKey, value: f64) -> Crept {
+        self.creep.write(point, value, self.learning)
     }
 
     /// A refusal that a pair got: whether it is new.
@@ -390,6 +425,7 @@ impl Facts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestFacts {
     pub(crate) function: u8,
+    pub(crate) unit: u8,
     pub(crate) reads: bool,
     pub(crate) writes: bool,
     /// Table, first and last address that it reads.
@@ -429,7 +465,7 @@ mod tests {
     fn request(function: u8, first: u16, at: u64) -> RequestFacts {
         let writes = function == 6;
         let range = (!writes).then_some((Table::HoldingRegisters, first, first + 9));
-        RequestFacts { function, reads: !writes, writes, range, at }
+        RequestFacts { function, unit: 1, reads: !writes, writes, range, at }
     }
 
     #[test]
@@ -488,6 +524,17 @@ mod tests {
         let (index, second) = facts.open_pair(KEY);
         let news = facts.accepted(index, KEY);
         assert!(!news.new_talker && news.open == 2 && news.more_connections && first != second);
+    }
+
+    #[test]
+    fn a_flood_is_measured_against_what_was_learnt() {
+        let mut polls = Polls::default();
+        for n in 0..20 {
+            assert_eq!(polls.request(SECOND + n, true), 0);
+        }
+        let factors: Vec<_> = (0..60).map(|n| polls.request(5 * SECOND + n, false)).collect();
+        assert_eq!((factors[18], factors[19], factors[58], factors[59]), (0, 1, 2, 3));
+        assert_eq!(polls.request(6 * SECOND, false), 0);
     }
 
     #[test]

@@ -6,6 +6,8 @@ const POLLS_MIN: u64 = 5;
 /// A poll is lost when it has been silent for this many of its mean intervals, and at least [`SILENCE_MIN`].
 const SILENCE_INTERVALS: u64 = 20;
 const SILENCE_MIN: u64 = 30 * SECOND;
+/// Requests within a second that are no flood, whatever was learnt.
+const RATE_MIN: u32 = 10;
 
 /// The requests of one client to one server.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,12 +18,22 @@ pub(crate) struct Polls {
     /// Mean interval while learning; set when learning ends, and only for what polls.
     interval: Option<u64>,
     lost: bool,
+    /// The second of the last request, and the requests in it.
+    second: u64,
+    in_second: u32,
+    /// The most requests within a second while learning.
+    most: u32,
 }
 
 impl Polls {
     /// What the baseline file says.
-    pub(crate) fn expected(interval: u64) -> Self {
-        Self { interval: Some(interval), ..Self::default() }
+    pub(crate) fn expected(interval: Option<u64>, most: u32) -> Self {
+        Self { interval, most, ..Self::default() }
+    }
+
+    /// The most requests within a second that were learnt.
+    pub(crate) fn most(&self) -> u32 {
+        self.most
     }
 
     /// Mean interval in nanoseconds, where it polls.
@@ -29,15 +41,24 @@ impl Polls {
         self.interval
     }
 
-    pub(crate) fn request(&mut self, at: u64, learning: bool) {
+    /// Takes a request. Returns how many times the learnt most this second has brought so far, at least ten being taken
+    /// as learnt; 0 while learning.
+    pub(crate) fn request(&mut self, at: u64, learning: bool) -> u32 {
         self.last = at;
         self.lost = false;
+        if at / SECOND != self.second {
+            (self.second, self.in_second) = (at / SECOND, 0);
+        }
+        self.in_second = self.in_second.saturating_add(1);
         if learning {
+            self.most = self.most.max(self.in_second);
             if self.learnt == 0 {
                 self.first = at;
             }
             self.learnt += 1;
+            return 0;
         }
+        self.in_second / self.most.max(RATE_MIN)
     }
 
     /// Learning has ended at `until`, after `learn` nanoseconds: whether this is polling.
