@@ -247,7 +247,14 @@ impl Dnp3Record<'_> {
     pub(crate) fn acts(&self) -> bool {
         let Some(function) = self.function() else { return false };
         match function {
-            FunctionCode::WRITE => !(self.is_time_write() || self.clear_restart),
+            FunctionCode::WRITE => {
+                let is_upkeep = |header: &Header| match header.group {
+                    50 | 51 => true,
+                    80 => self.clear_restart,
+                    _ => false,
+                };
+                self.header_count > self.headers.len() || !self.headers.iter().all(is_upkeep)
+            }
             FunctionCode::FREEZE_CLEAR
             | FunctionCode::FREEZE_CLEAR_NR
             | FunctionCode::DELETE_FILE
@@ -383,4 +390,53 @@ fn list<'a>(mut values: impl Iterator<Item = EventValue<'a>>) -> Option<EventVal
     let first = values.next()?;
     let Some(second) = values.next() else { return Some(first) };
     Some(EventValue::Array([first, second].into_iter().chain(values).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wire::dnp3::{LinkAddress, LinkControl};
+
+    fn acts(fragment: &[u8], headers: &[(u8, u8)], clear_restart: bool) -> bool {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|&(group, variation)| Header { group, variation, range: None, count: 1 })
+            .collect();
+        let record = Dnp3Record {
+            link: LinkHeader {
+                control: LinkControl(0xc4),
+                destination: LinkAddress(10),
+                source: LinkAddress(1),
+            },
+            fragment: Some(Fragment::new(fragment)),
+            told: Told::default(),
+            headers: &headers,
+            header_count: headers.len(),
+            point_count: 1,
+            points: &[],
+            commands: &[],
+            file: None,
+            clear_restart,
+            trouble: None,
+            site_writer: false,
+            news: Dnp3News::default(),
+        };
+        record.acts()
+    }
+
+    #[test]
+    fn what_a_master_does_at_every_start_is_no_act() {
+        assert!(!acts(&[0xc0, 2], &[(50, 1)], false));
+        assert!(!acts(&[0xc0, 2], &[(80, 1)], true));
+        assert!(!acts(&[0xc0, 21], &[(60, 2), (60, 3)], false));
+        assert!(!acts(&[0xc0, 1], &[(60, 1)], false));
+    }
+
+    #[test]
+    fn an_act_does_not_hide_behind_upkeep() {
+        assert!(acts(&[0xc0, 2], &[(50, 1), (34, 1)], false));
+        assert!(acts(&[0xc0, 2], &[(80, 1), (41, 2)], true));
+        assert!(acts(&[0xc0, 2], &[(80, 1)], false));
+        assert!(acts(&[0xc0, 5], &[(12, 1)], false) && acts(&[0xc0, 13], &[], false));
+    }
 }

@@ -1,6 +1,6 @@
 //! The way of a DNP3 fragment: rows, news for baseline and inventory, a record for the rules.
 
-use wire::dnp3::object::{Block, EventTime, FileObject, Point, Value};
+use wire::dnp3::object::{Attribute, Block, EventTime, FileObject, Point, Value};
 use wire::dnp3::{Fragment, FunctionCode, LinkHeader, Trouble, TroubleCause};
 
 use super::record::{Command, Dnp3Record, Header, PointKind, SeenPoint};
@@ -259,16 +259,11 @@ impl Scratch {
         sum: &mut Sum<'a>,
         log: &mut LogWriter<S>,
     ) {
-        let columns = &mut self.columns;
-        columns.indices.extend(point.index);
-        columns.flags.extend(point.flags.map(|flags| u16::from(flags.0)));
-        columns.statuses.extend(point.status.map(|status| u16::from(status.0)));
         let time_ms = match point.time {
             Some(EventTime::Absolute(time)) => Some(time),
             Some(EventTime::Relative(offset)) => occurrence.map(|start| start + u64::from(offset)),
             None => None,
         };
-        columns.times.extend(time_ms.map(nanos));
         let (kind, event) = PointKind::of(block.group);
         let mut number = point.value.number();
         match point.value {
@@ -286,16 +281,11 @@ impl Scratch {
                 if block.group == 51 {
                     *occurrence = Some(time);
                 }
-                self.columns.times.push(nanos(time));
             }
-            Value::Octets(octets) => {
-                if block.group == 70 {
-                    sum.file = sum.file.or(FileObject::parse(block.variation, octets));
-                }
-                self.columns.texts.push(text(octets));
+            Value::Octets(octets) if block.group == 70 => {
+                sum.file = sum.file.or(FileObject::parse(block.variation, octets));
             }
             Value::Attribute(attribute) => {
-                self.columns.texts.push(text(attribute.octets));
                 // Manufacturer, product and model, software version.
                 match block.variation {
                     252 => sum.identity[0] = Some(attribute.octets),
@@ -304,7 +294,7 @@ impl Scratch {
                     _ => {}
                 }
             }
-            Value::Bcd(bcd) => number = decimal(bcd),
+            Value::Bcd(bcd) => number = Some(decimal(bcd).unwrap_or(f64::NAN)),
             Value::Bit(false)
                 if block.group == 80
                     && point.index == Some(7)
@@ -314,8 +304,10 @@ impl Scratch {
             }
             _ => {}
         }
+        if log.wants(Log::Dnp3Values) {
+            self.columns.take(point, number, time_ms);
+        }
         let Some(value) = number else { return };
-        self.columns.values.push(value);
         if block.group == 41 {
             let status = point.status.map_or(0, |status| status.0);
             self.command(Command { index: point.index, crob: None, setpoint: Some(value), status });
@@ -343,6 +335,22 @@ const fn nanos(milliseconds: u64) -> u64 {
 
 fn text(octets: &[u8]) -> String {
     String::from_utf8_lossy(&octets[..octets.len().min(TEXT_MAX)]).into_owned()
+}
+
+impl Columns {
+    fn take(&mut self, point: &Point<'_>, number: Option<f64>, time_ms: Option<u64>) {
+        self.indices.extend(point.index);
+        self.values.extend(number);
+        self.flags.extend(point.flags.map(|flags| u16::from(flags.0)));
+        self.statuses.extend(point.status.map(|status| u16::from(status.0)));
+        match point.value {
+            Value::Time(time) | Value::TimeInterval { time_ms: time, .. } => self.times.push(nanos(time)),
+            Value::Octets(octets) | Value::Attribute(Attribute { octets, .. }) => {
+                self.texts.push(text(octets))
+            }
+            _ => self.times.extend(time_ms.map(nanos)),
+        }
+    }
 }
 
 /// Packed decimal as a number; `None` where a nibble is above 9.

@@ -335,6 +335,7 @@ pub struct Points<'a> {
 }
 
 impl<'a> Points<'a> {
+    #[inline]
     fn index(&self, object: &[u8]) -> Option<u32> {
         match self.prefix {
             Prefix::Index(len) => Some(little(object.get(..len.into())?) as u32),
@@ -342,6 +343,7 @@ impl<'a> Points<'a> {
         }
     }
 
+    #[inline]
     fn bit(&self, width: u32) -> Option<Point<'a>> {
         let place = u64::from(self.number) * u64::from(width);
         let octet = *self.block.data.get((place / 8) as usize)? >> (place % 8);
@@ -357,6 +359,8 @@ impl<'a> Points<'a> {
 impl<'a> Iterator for Points<'a> {
     type Item = Point<'a>;
 
+    // Most of the work on a response is done here: inlined, a caller that wants values alone pays for nothing else.
+    #[inline]
     fn next(&mut self) -> Option<Point<'a>> {
         self.left = self.left.checked_sub(1)?;
         let data = self.block.data;

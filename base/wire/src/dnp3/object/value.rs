@@ -220,6 +220,7 @@ pub enum Value<'a> {
 
 impl Value<'_> {
     /// As a number, where it is one: bits as 0 and 1, double bits as 0 to 3.
+    #[inline]
     pub fn number(&self) -> Option<f64> {
         Some(match *self {
             Self::Bit(bit) => f64::from(u8::from(bit)),
@@ -263,21 +264,30 @@ pub struct Point<'a> {
 pub struct Unfit;
 
 /// Little-endian number from at most eight octets.
+#[inline]
 pub(super) fn little(octets: &[u8]) -> u64 {
-    octets.iter().rev().fold(0, |sum, &octet| sum << 8 | u64::from(octet))
+    match *octets {
+        [a] => a.into(),
+        [a, b] => u16::from_le_bytes([a, b]).into(),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+        _ => octets.iter().rev().fold(0, |sum, &octet| sum << 8 | u64::from(octet)),
+    }
 }
 
+#[inline]
 fn array<const N: usize>(octets: &[u8]) -> [u8; N] {
     octets.first_chunk().copied().unwrap_or([0; N])
 }
 
 impl<'a> Point<'a> {
     /// A point of which nothing but its index is known.
+    #[inline]
     pub(super) const fn named(index: Option<u32>) -> Self {
         Self { index, flags: None, status: None, value: Value::None, time: None }
     }
 
     /// Reads an object whose octets are all there.
+    #[inline]
     pub(super) fn parse(shape: Option<Shape>, index: Option<u32>, octets: &'a [u8]) -> Self {
         let mut point = Self::named(index);
         match shape {
@@ -293,6 +303,7 @@ impl<'a> Point<'a> {
         point
     }
 
+    #[inline]
     fn parse_fields(&mut self, lead: Lead, body: Body, tail: Tail, octets: &'a [u8]) {
         let first = octets.first().copied().unwrap_or(0);
         let (start, end) = (usize::from(lead != Lead::None), body.len());
