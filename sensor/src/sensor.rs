@@ -256,8 +256,12 @@ impl<S: LogSink> Sensor<S> {
         let mac_changed = moved || (new && mac.is_some_and(|mac| self.facts.is_other_card(address, mac)));
         // Without documentation what was learnt says who is known; with it, a stranger is one from the start.
         let documented = self.known.site().is_some();
-        let stranger = documented || !(self.facts.is_learning() || self.facts.knows_host(address));
-        let new = new && on_switch && stranger;
+        let new = new
+            && on_switch
+            && (documented
+                || !(self.facts.is_learning()
+                    || self.facts.knows_host(address)
+                    || mac.is_some_and(|mac| self.facts.knows_card(mac))));
         if new || mac_changed {
             self.judge_host(at, address, new, mac_changed);
         }

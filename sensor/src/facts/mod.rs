@@ -260,6 +260,12 @@ impl Facts {
         self.hosts.contains_key(&address)
     }
 
+    /// Whether a network card was learnt, under whatever address. A host gets new addresses (IPv6 gives it several), and
+    /// hosts behind a router all have the router's card: neither is a stranger on this network.
+    pub(crate) fn knows_card(&self, card: MacAddress) -> bool {
+        self.hosts.values().any(|cards| cards.contains(&card))
+    }
+
     /// The pair of a new connection, and which one it is of that pair.
     pub(crate) fn open_pair(&mut self, key: PairKey) -> (PairIndex, u64) {
         if self.pairs.len() >= PAIRS_MAX && !self.pairs.contains_key(&key) {
