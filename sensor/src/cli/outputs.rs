@@ -144,6 +144,7 @@ impl Outputs {
         let config = QueueConfig {
             limit: args.queue_max.unwrap_or(QueueConfig::default().limit),
             patience: args.wait.unwrap_or(QueueConfig::default().patience),
+            say: |words| eprintln!("{words}"),
         };
         self.made.extend(Delivery::directory(&destination, &queues).ancestors().filter_map(|directory| {
             let is_missing = !directory.as_os_str().is_empty() && !directory.exists();

@@ -61,11 +61,13 @@ pub struct QueueConfig {
     pub limit: u64,
     /// At the end: how long to go on without any record getting through.
     pub patience: Duration,
+    /// Told in a sentence when a collector stops or begins again to take records; by the thread that delivers.
+    pub say: fn(&str),
 }
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        Self { limit: 1 << 30, patience: Duration::from_secs(10) }
+        Self { limit: 1 << 30, patience: Duration::from_secs(10), say: |_| {} }
     }
 }
 
@@ -148,6 +150,9 @@ impl Delivery {
             status: Arc::clone(&status),
             under_way: VecDeque::new(),
             acknowledged: 0,
+            name: destination.to_string(),
+            say: config.say,
+            in_trouble: false,
         };
         let thread = std::thread::Builder::new()
             .name(format!("to {destination}").chars().take(15).collect())
@@ -268,6 +273,10 @@ struct Deliverer {
     /// Sent and not confirmed: sequence number, and the place after it.
     under_way: VecDeque<(u64, Place)>,
     acknowledged: u64,
+    name: String,
+    say: fn(&str),
+    /// And that has been said.
+    in_trouble: bool,
 }
 
 impl Deliverer {
@@ -280,8 +289,16 @@ impl Deliverer {
                 Ok(false) => {
                     retry = RETRY_FIRST;
                     self.status.set_trouble(None);
+                    // An idle moment proves nothing.
+                    if self.in_trouble && (!self.under_way.is_empty() || self.acknowledged > before) {
+                        self.in_trouble = false;
+                        (self.say)(&format!("{}: takes records again", self.name));
+                    }
                 }
                 Err(Trouble(trouble)) => {
+                    if !std::mem::replace(&mut self.in_trouble, true) {
+                        (self.say)(&format!("{}: {trouble}; records wait on disk", self.name));
+                    }
                     self.status.set_trouble(Some(trouble));
                     let _ = self.acknowledge();
                     if self.acknowledged > before {

@@ -108,6 +108,18 @@ fn first_address(host: &str, port: u16) -> io::Result<std::net::SocketAddr> {
     addresses.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address")))
 }
 
+/// A name may have several addresses, and a collector listen on one of them.
+fn connect_to_any(host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut trouble = None;
+    for address in (host, port).to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_WITHIN) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => trouble = Some(error),
+        }
+    }
+    Err(trouble.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{host} has no address"))))
+}
+
 /// A connection, with or without TLS.
 enum Line {
     Plain(TcpStream),
@@ -215,7 +227,7 @@ impl Stream {
     }
 
     fn connect(&mut self) -> io::Result<Line> {
-        let socket = TcpStream::connect_timeout(&first_address(&self.host, self.port)?, CONNECT_WITHIN)?;
+        let socket = connect_to_any(&self.host, self.port)?;
         socket.set_write_timeout(Some(WRITE_WITHIN))?;
         socket.set_read_timeout(Some(SHAKE_WITHIN))?;
         give_up_unanswered(&socket)?;

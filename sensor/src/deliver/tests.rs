@@ -269,7 +269,7 @@ fn a_full_queue_stops_nobody_and_is_told() {
     let scratch = tempfile::tempdir().unwrap();
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let destination = format!("syslog+tcp://127.0.0.1:{port}");
-    let small = QueueConfig { limit: 64 << 10, patience: Duration::from_millis(100) };
+    let small = QueueConfig { limit: 64 << 10, patience: Duration::from_millis(100), ..config() };
     let mut delivery = start(&destination, scratch.path(), &small);
     put(&mut delivery, 0..2000);
     delivery.finish().unwrap();
