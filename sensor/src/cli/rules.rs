@@ -9,6 +9,7 @@ use site::FileError;
 use super::sense::{SenseArgs, feed};
 use super::summary::Tally;
 use super::{SenseError, Verdict};
+use crate::examples::check_examples;
 use crate::rules::{RuleCard, RuleSet};
 
 /// What is done with rules.
@@ -17,9 +18,9 @@ pub enum RulesCommand {
     /// List the rules that come with the sensor, and those of a directory
     #[command(after_help = "Example:\n  fieldrange-sensor rules list --json | jq -r '.name'")]
     List(RulesListArgs),
-    /// Load a rule file, and tell how often its rules fire on a capture
+    /// Show a rule the examples in its file, or tell how often it fires on a capture
     #[command(
-        after_help = "Example:\n  fieldrange-sensor rules test my-rule.yml --capture span.pcapng --site waterworks\n\nWithout --capture the rule is only loaded: a misspelt key, a field that no record has, a log that there is not.\nWith --expect the exit code is 1 unless each rule fires at least (or with --expect 0, never) so often."
+        after_help = "Example:\n  fieldrange-sensor rules test my-rule.yml --capture span.pcapng --site waterworks\n\nLoading finds a misspelt key, a field that no record has, a log that there is not. Without --capture the rule is\nshown its examples, `fires` and `silent` under `custom`; the exit code is 1 if one does not hold.\nWith --expect the exit code is 1 unless each rule fires at least (or with --expect 0, never) so often."
     )]
     Test(RulesTestArgs),
 }
@@ -89,15 +90,9 @@ fn test(args: &RulesTestArgs, out: &mut dyn Write) -> Result<Verdict, SenseError
         problem: error.to_string(),
         fix: "name a file with a Sigma rule".to_owned(),
     })?;
-    let rules = RuleSet::load([(file.clone(), text)])?;
+    let rules = RuleSet::load([(file.clone(), text.clone())])?;
     let cards: Vec<RuleCard> = rules.cards().into_iter().cloned().collect();
-    let Some(capture) = &args.capture else {
-        for card in &cards {
-            writeln!(out, "{}: loads ({}, {})", card.name, card.level, card.techniques.join(", "))
-                .map_err(SenseError::Output)?;
-        }
-        return Ok(Verdict::Clear);
-    };
+    let Some(capture) = &args.capture else { return test_examples(&file, &text, &cards, out) };
     let sense = SenseArgs {
         read: Some(capture.clone()),
         site: args.site.clone(),
@@ -127,6 +122,30 @@ fn test(args: &RulesTestArgs, out: &mut dyn Write) -> Result<Verdict, SenseError
         writeln!(out, "{line}").map_err(SenseError::Output)?;
     }
     broken.map_or(Ok(verdict), Err)
+}
+
+/// Shows the rules of a file the examples that stand in it.
+fn test_examples(
+    file: &str,
+    text: &str,
+    cards: &[RuleCard],
+    out: &mut dyn Write,
+) -> Result<Verdict, SenseError> {
+    let (complaints, count) = check_examples(file, text)?;
+    for card in cards {
+        let techniques = card.techniques.join(", ");
+        writeln!(out, "{}: loads ({}, {techniques})", card.name, card.level).map_err(SenseError::Output)?;
+    }
+    let told = match (count, complaints.is_empty()) {
+        (0, _) => {
+            "no examples in it: give it records on which it fires and is silent, under custom".to_owned()
+        }
+        (1, true) => "1 example holds".to_owned(),
+        (_, true) => format!("{count} examples hold"),
+        (_, false) => complaints.join("\n"),
+    };
+    writeln!(out, "{told}").map_err(SenseError::Output)?;
+    Ok(if count > 0 && !complaints.is_empty() { Verdict::Found } else { Verdict::Clear })
 }
 
 /// What a rule could have looked at, for somebody who wonders why it is silent.

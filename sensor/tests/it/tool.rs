@@ -216,7 +216,12 @@ fn inventory_and_rules_are_commands() {
     let told = done(scratch.path(), &[&words[..], &["1"]].concat());
     assert!(told.starts_with("modbus-new-writer: 1 finding in"), "{told}");
     assert_eq!(sensor(scratch.path(), &[&words[..], &["0"]].concat()).status.code(), Some(1));
+    assert!(done(scratch.path(), &["rules", "test", rule]).contains("examples hold"));
     let text = std::fs::read_to_string(rule).unwrap();
+    let turned = text.replace("fires:", "other:").replace("silent:", "fires:").replace("other:", "silent:");
+    std::fs::write(scratch.path().join("turned.yml"), turned).unwrap();
+    let turned = sensor(scratch.path(), &["rules", "test", "turned.yml"]);
+    assert_eq!(turned.status.code(), Some(1), "{turned:?}");
     std::fs::write(scratch.path().join("mine.yml"), text.replace("modbus.write", "modbus.wirte")).unwrap();
     check_refused(scratch.path(), &["rules", "test", "mine.yml"], &["mine.yml", "modbus.wirte"]);
 }
