@@ -33,6 +33,7 @@ mod findings;
 mod flow;
 mod fragment;
 pub mod frame;
+mod guess;
 mod identify;
 mod incidents;
 mod inventory;
