@@ -187,3 +187,74 @@ fn a_station_that_connects_again_and_again_holds_one_connection() {
     });
     assert_eq!(seen.alarms(), Vec::<String>::new(), "{:?}", seen.findings());
 }
+
+#[test]
+fn a_man_in_the_middle_shows_by_his_card_and_is_one_incident() {
+    let mut story = Story::new();
+    let mut talks = story.hmi();
+    story.poll(1..300, &mut talks, |_| 4.0);
+    // From 100 s to 200 s somebody passes on what the HMI sends, octet for octet.
+    for (at, frame) in &mut story.frames {
+        if (100 * SECOND..200 * SECOND).contains(at) && frame[26..30] == HMI {
+            frame[6..12].copy_from_slice(&[0x02, 0, 0, 0, 0, 0x66]);
+        }
+    }
+    let seen = story.run(LEARN_S);
+    let found = seen.of("address-conflict");
+    assert!(!found.is_empty() && found[0].t.as_secs_f64() < 101.0, "{:?}", seen.findings());
+    let entities: Vec<_> = found[0].entities.iter().map(ToString::to_string).collect();
+    assert_eq!(entities, ["host:hmi"]);
+    assert_eq!(seen.summary.incidents.iter().sum::<u64>(), 1);
+    assert!(found.iter().all(|finding| finding.incident == Some(1)));
+}
+
+#[test]
+fn a_flood_from_a_known_station_shows_against_its_own_rate() {
+    let seen = story(|story, talks| {
+        for n in 0..40 {
+            let at = 100 * SECOND + 500_000_000 + n * 5_000_000;
+            story.ask(at, &mut talks[0], 1, &[3, 0, 40, 0, 1], &[3, 2, 0, 100]);
+        }
+    });
+    // Twice a second was learnt, and up to ten are no flood: the thirtieth of a second is three times that.
+    let found = seen.of("modbus-flood");
+    assert_eq!(found.len(), 1, "{:?}", seen.findings());
+    assert_eq!(found[0].techniques, ["T0814", "T0806"]);
+}
+
+#[test]
+fn a_setpoint_that_creeps_shows_though_each_step_is_usual() {
+    let seen = story(|story, _| {
+        let mut hmi = story.connect(110 * SECOND, HMI, PLC_1, 502);
+        for step in 0..8u8 {
+            let value = 102 + 3 * step;
+            let pdu = [6, 0, 40, 0, value];
+            let at = (120 + 8 * u64::from(step)) * SECOND + 500_000_000;
+            story.ask(at, &mut hmi, 1, &pdu, &pdu);
+        }
+    });
+    let found = seen.of("modbus-setpoint-creep");
+    assert_eq!(found.len(), 1, "{:?}", seen.findings());
+    assert!(seen.of("process-unusual-setpoint").is_empty(), "no single step is unusual");
+}
+
+#[test]
+fn a_packet_from_nowhere_is_seen() {
+    let seen = story(|story, _| {
+        story.segment(150 * SECOND, ([127, 0, 0, 1], PLC_1), (40_000, 502), (1, 1), 0x18, b"x");
+    });
+    assert_eq!(seen.of("impossible-source").len(), 1, "{:?}", seen.findings());
+}
+
+#[test]
+fn units_that_were_never_asked_for_are_a_sweep() {
+    let seen = story(|story, _| {
+        let mut ews = story.connect(110 * SECOND, EWS, PLC_1, 502);
+        for unit in 10..20u8 {
+            let at = (111 + u64::from(unit)) * SECOND;
+            story.ask(at, &mut ews, unit, &[3, 0, 0, 0, 4], &[0x83, 11]);
+        }
+        story.close(140 * SECOND, &ews);
+    });
+    assert_eq!(seen.of("modbus-unit-sweep").len(), 1, "{:?}", seen.findings());
+}
