@@ -4,7 +4,8 @@
 
 Syslog messages are taken apart by syslog_rfc5424_parser; one that it does not understand ends the collector with an
 error. One line of JSON per record is flushed before the next is read, and before a batch is answered. SLOW=SECONDS in
-the environment waits that long after each batch, or each 100 messages."""
+the environment waits that long after each batch, or each 100 messages; CLIENTS=FILE asks who calls for a certificate
+of that authority."""
 
 import json
 import os
@@ -20,6 +21,15 @@ from syslog_rfc5424_parser import SyslogMessage
 kind, port, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 out = open(path, "a", encoding="utf-8")
 slow = float(os.environ.get("SLOW", "0"))
+
+
+def with_tls(listening):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[4], sys.argv[5])
+    if "CLIENTS" in os.environ:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(os.environ["CLIENTS"])
+    return context.wrap_socket(listening, server_side=True)
 
 
 def keep(record):
@@ -120,14 +130,10 @@ if kind == "syslog-udp":
 elif kind.startswith("syslog"):
     with Server(("127.0.0.1", port), Syslog) as server:
         if kind == "syslog-tls":
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(sys.argv[4], sys.argv[5])
-            server.socket = context.wrap_socket(server.socket, server_side=True)
+            server.socket = with_tls(server.socket)
         server.serve_forever()
 else:
     with ThreadingHTTPServer(("127.0.0.1", port), Collector) as server:
         if len(sys.argv) > 4:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(sys.argv[4], sys.argv[5])
-            server.socket = context.wrap_socket(server.socket, server_side=True)
+            server.socket = with_tls(server.socket)
         server.serve_forever()

@@ -6,7 +6,7 @@
 # syslog-rfc5424-parser, zat, pandas, pySigma, pysigma-backend-splunk and pysigma-backend-elasticsearch (PyPI).
 # Holds: zat and pandas read every Zeek log; jq reads EVE and ECS, and finds the fields that Suricata's and Elastic's have;
 # pySigma parses and converts every rule; collectors for syslog (UDP, TCP, TLS), Elastic and Splunk get every record in
-# order, though they are slow, are killed twice, and come back; what waits when the sensor ends is sent by its next
+# order, though they are slow, are killed twice, and come back (two of them ask for the sensor's certificate); what waits when the sensor ends is sent by its next
 # run; the logs are the same octets with and without collectors. Bounded: about a minute.
 set -euo pipefail
 [ $# -eq 3 ] || { sed -n 2,3p "$0"; exit 2; }
@@ -59,6 +59,8 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -su
 openssl req -newkey rsa:2048 -nodes -keyout tls.key -out tls.csr -subj "/CN=localhost" 2>/dev/null
 printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\n' >san.txt
 openssl x509 -req -in tls.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out tls.pem -days 2 -extfile san.txt 2>/dev/null
+openssl req -newkey rsa:2048 -nodes -keyout sensor.key -out sensor.csr -subj "/CN=EXERCISE sensor" 2>/dev/null
+openssl x509 -req -in sensor.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out sensor.pem -days 2 -extfile san.txt 2>/dev/null
 
 # A collector of a kind, on the port; it is there when it listens.
 collect() { # kind, file, further words
@@ -79,21 +81,24 @@ collect() { # kind, file, further words
 
 # Sends the capture's records to a collector that is slow, killed twice while it gets them, and back each time.
 through() { # kind, destination, further words for the collector
-    local kind=$1 to=$2 file=$1.jsonl sensing count
+    local kind=$1 to=$2 file=$1.jsonl sensing count slow=0.05 killed
+    case $kind in elastic | splunk) slow=0.3 ;; esac
     shift 2
-    SLOW=0.05 collect "$kind" "$file" "$@"
+    SLOW=$slow collect "$kind" "$file" "$@"
     "$sensor" -r "$capture" --log-dir "logs-$kind" --to "$to" --wait 20s >"$kind.txt" &
     sensing=$!
     for _ in 1 2; do
         sleep 0.7
         stop
+        killed=$(wc -l <"$file")
         sleep 0.3
-        SLOW=0.01 collect "$kind" "$file" "$@"
+        SLOW=$slow collect "$kind" "$file" "$@"
     done
     stop
     collect "$kind" "$file" "$@"
     wait "$sensing" || fail "$kind: the sensor failed"
     count=$(sed -n 's/^sent: \([0-9]*\) records.*/\1/p' "$kind.txt")
+    [ "$killed" -lt "$count" ] || fail "$kind: everything was there before the collector was killed: nothing is proved"
     if grep -qE '^(waiting|lost|refused)' "$kind.txt"; then fail "$kind: $(cat "$kind.txt")"; fi
     stop
     "$python" "$here/sensor_outputs.py" sent "$file" "$count" "$kind"
@@ -104,9 +109,12 @@ through() { # kind, destination, further words for the collector
 
 export SPLUNK_HEC_TOKEN=not-a-real-token
 through syslog-tcp "syslog+tcp://127.0.0.1:$port"
-through syslog-tls "syslog+tls://localhost:$port?ca=ca.pem&format=eve" tls.pem tls.key
+# These two ask the sensor who it is.
+export CLIENTS=$work/ca.pem
+through syslog-tls "syslog+tls://localhost:$port?ca=ca.pem&format=eve&cert=sensor.pem&key=sensor.key" tls.pem tls.key
+through splunk "splunk+https://localhost:$port?ca=ca.pem&cert=sensor.pem&key=sensor.key" tls.pem tls.key
+unset CLIENTS
 through elastic "elastic+http://127.0.0.1:$port/plant-1"
-through splunk "splunk+https://localhost:$port?ca=ca.pem" tls.pem tls.key
 
 # UDP says nothing of what arrives: no collector is killed here.
 collect syslog-udp syslog-udp.jsonl

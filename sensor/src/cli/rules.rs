@@ -1,15 +1,15 @@
 //! `rules`: what comes with the sensor, and whether a rule fires.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
 
 use site::FileError;
 
 use super::sense::{SenseArgs, feed};
-use super::summary::Tally;
+use super::summary::{Tally, rows};
 use super::{SenseError, Verdict};
 use crate::examples::check_examples;
+use crate::log::Log;
 use crate::rules::{RuleCard, RuleSet};
 
 /// What is done with rules.
@@ -149,7 +149,7 @@ fn test_examples(
 }
 
 /// What a rule could have looked at, for somebody who wonders why it is silent.
-fn seen(records: &BTreeMap<&'static str, u64>) -> String {
-    let told: Vec<_> = records.iter().map(|(log, count)| format!("{count} in {log}")).collect();
+fn seen(records: &[u64; Log::ALL.len()]) -> String {
+    let told: Vec<_> = rows(records).map(|(log, count)| format!("{count} in {log}")).collect();
     if told.is_empty() { "there were no records".to_owned() } else { format!("records: {}", told.join(", ")) }
 }

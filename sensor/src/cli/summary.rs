@@ -50,12 +50,22 @@ pub(crate) struct Counts {
     /// Hosts that the documentation does not have, where there is any.
     pub(crate) undocumented: Vec<String>,
     /// Rows by log.
-    pub(crate) records: BTreeMap<&'static str, u64>,
+    #[serde(serialize_with = "by_name")]
+    pub(crate) records: [u64; Log::ALL.len()],
     pub(crate) rules: BTreeMap<String, RuleTold>,
     pub(crate) incidents: Vec<IncidentTold>,
     pub(crate) oddities: BTreeMap<String, u64>,
     #[serde(skip)]
     documented: bool,
+}
+
+/// Logs that have rows, with their numbers.
+pub(crate) fn rows(records: &[u64; Log::ALL.len()]) -> impl Iterator<Item = (&'static str, u64)> {
+    Log::ALL.into_iter().map(|log| (log.path(), records[log as usize])).filter(|(_, count)| *count > 0)
+}
+
+fn by_name<S: serde::Serializer>(records: &[u64; Log::ALL.len()], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(rows(records))
 }
 
 /// Counts entries. Clones share the counts.
@@ -71,7 +81,7 @@ impl Tally {
 impl Output for Tally {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let mut counts = self.0.borrow_mut();
-        *counts.records.entry(entry.log().path()).or_default() += 1;
+        counts.records[entry.log() as usize] += 1;
         match entry.log() {
             Log::Conn => {
                 let name = text(entry, "service")
@@ -180,9 +190,13 @@ impl Screen<'_> {
     /// For people.
     pub(crate) fn print(&self, out: &mut dyn Write) -> io::Result<()> {
         let Self { summary, counts, .. } = self;
+        let dnp3 = match summary.dnp3_fragments {
+            0 => String::new(),
+            fragments => format!(", {fragments} DNP3 fragments"),
+        };
         writeln!(
             out,
-            "{} frames, {} connections, {} Modbus PDUs, {} hosts",
+            "{} frames, {} connections, {} Modbus PDUs{dnp3}, {} hosts",
             summary.frames, summary.connections, summary.modbus_pdus, summary.hosts
         )?;
         row(out, "protocols", &ranked(&counts.protocols))?;
