@@ -220,9 +220,15 @@ fn write_escaped(out: &mut Vec<u8>, octets: &[u8], in_set: bool) {
         out.extend_from_slice(b"\\x2d");
         return;
     }
+    let is_plain = |octet: u8| (0x20..0x7f).contains(&octet) && octet != b'\\' && !(in_set && octet == b',');
+    if octets.iter().copied().all(is_plain) {
+        // Nearly all there is.
+        out.extend_from_slice(octets);
+        return;
+    }
     for chunk in octets.utf8_chunks() {
         for octet in chunk.valid().bytes() {
-            if octet < 0x20 || octet == b'\\' || octet == 0x7f || (in_set && octet == b',') {
+            if octet < 0x80 && !is_plain(octet) {
                 write_escape(out, octet);
             } else {
                 out.push(octet);
