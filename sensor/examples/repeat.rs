@@ -9,7 +9,7 @@
 //! The first argument is the number of packets, the second how many per cent of them are flood: SYNs from a million
 //! addresses, noise on the ports of Modbus and DNP3, ARP scans, fragments without their rest, segments behind holes.
 //! Every round over the captures has addresses of its own in 10.0.0.0/8, and begins where the one before ended.
-//! Checksums are adjusted (RFC 1624), so that right ones stay right.
+//! Checksums are made anew, so that they are right.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufWriter, Write};
@@ -20,8 +20,8 @@ use sensor::{CaptureReader, LinkType};
 
 /// Between two packets of a flood, and between two rounds.
 const GAP: u64 = 10_000;
-/// A round is no longer than this: pauses of real captures would only age everything out.
-const PAUSE_MAX: u64 = 100_000_000;
+/// Longest pause between two packets of a capture: what comes fast is what is measured.
+const PAUSE_MAX: u64 = 1_000_000;
 
 struct Original {
     /// Since the packet before.
@@ -132,45 +132,48 @@ fn read(captures: &[String]) -> io::Result<(Vec<Original>, Hosts)> {
     Ok((originals, hosts))
 }
 
-/// Addresses of the round, and the checksums that cover them.
+/// Addresses of the round, and the checksums that cover them: made anew, whatever they were.
 fn readdress(octets: &mut [u8], ip: usize, hosts: &Hosts, round: u32) {
     let header_len = usize::from(octets[ip] & 15) * 4;
-    let upper = match octets[ip + 9] {
-        6 => Some(ip + header_len + 16),
-        // Zero says that there is no checksum.
-        17 if octets.get(ip + header_len + 6..ip + header_len + 8) != Some(&[0, 0]) => {
-            Some(ip + header_len + 6)
-        }
-        _ => None,
-    };
-    let is_first = octets[ip + 6] & 0x1f == 0 && octets[ip + 7] == 0;
+    let end = (ip + usize::from(u16::from_be_bytes([octets[ip + 2], octets[ip + 3]]))).min(octets.len());
     for place in [ip + 12, ip + 16] {
         let old = [octets[place], octets[place + 1], octets[place + 2], octets[place + 3]];
-        let Some(number) = hosts.get(&old).copied() else { continue };
         // A broadcast stays one.
-        if old[0] >= 224 {
-            continue;
+        if let Some(number) = hosts.get(&old).copied().filter(|_| old[0] < 224) {
+            octets[place..place + 4].copy_from_slice(&[10, (round >> 8) as u8, round as u8, number]);
         }
-        let new = [10, (round >> 8) as u8, round as u8, number];
-        octets[place..place + 4].copy_from_slice(&new);
-        adjust(octets, ip + 10, old, new);
-        if let Some(upper) = upper.filter(|upper| is_first && upper + 2 <= octets.len()) {
-            adjust(octets, upper, old, new);
-        }
+    }
+    let upper = ip + header_len;
+    if header_len < 20 || upper > end {
+        return;
+    }
+    finish(octets, ip..upper, ip + 10, 0);
+    let (protocol, is_whole) = (octets[ip + 9], octets[ip + 6] & 0x3f == 0 && octets[ip + 7] == 0);
+    let at = match protocol {
+        6 => upper + 16,
+        17 => upper + 6,
+        _ => return,
+    };
+    if is_whole && at + 2 <= end {
+        let pseudo = sum(&octets[ip + 12..ip + 20]) + u32::from(protocol) + (end - upper) as u32;
+        finish(octets, upper..end, at, pseudo);
     }
 }
 
-/// RFC 1624, equation 3.
-fn adjust(octets: &mut [u8], at: usize, old: [u8; 4], new: [u8; 4]) {
-    let word = |octets: &[u8], at: usize| u32::from(u16::from_be_bytes([octets[at], octets[at + 1]]));
-    let mut sum = u32::from(!(word(octets, at) as u16));
-    for at in [0, 2] {
-        sum += u32::from(!(word(&old, at) as u16)) + word(&new, at);
-    }
+/// Writes the checksum of a range at `at`, which lies in it.
+fn finish(octets: &mut [u8], range: std::ops::Range<usize>, at: usize, pseudo: u32) {
+    octets[at..at + 2].fill(0);
+    let mut sum = sum(&octets[range]) + pseudo;
     while sum >> 16 != 0 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     octets[at..at + 2].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+}
+
+fn sum(octets: &[u8]) -> u32 {
+    let words =
+        octets.chunks(2).map(|word| u32::from(word[0]) << 8 | word.get(1).copied().map_or(0, u32::from));
+    words.sum()
 }
 
 /// Hostile packets, of each kind in turn.
@@ -185,16 +188,21 @@ impl Flood {
         self.sent += 1;
         // Weyl's sequence: spread, and the same every time.
         let noise = n.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
-        let source = [172, 16 | noise[0] & 15, noise[1], noise[2]];
+        let stream = (n / 8 % 1000).to_be_bytes();
+        let source = match n % 8 {
+            7 => [172, 31, stream[6], stream[7]],
+            _ => [172, 16 | noise[0] & 7, noise[1], noise[2]],
+        };
         octets.clear();
-        octets.extend([2, 0, 0, 0, 0, 1, 2, noise[0], noise[1], noise[2], 0, 2]);
+        octets.extend([2, 0, 0, 0, 0, 1, 2, 0]);
+        octets.extend(source);
         match n % 8 {
             0..=2 => tcp(octets, source, 502, 2, &[]),
             3 => tcp(octets, source, 20_000, 0x18, &[noise, noise].concat()),
             4 => tcp(octets, source, 502, 0x18, &[noise; 8].concat()),
             5 => {
-                octets.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, noise[0], noise[1], noise[2], 0, 2]);
-                octets.extend(source);
+                octets.extend([8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0]);
+                octets.extend([source, source].concat());
                 octets.extend([0, 0, 0, 0, 0, 0, 10, noise[3], noise[4], noise[5]]);
             }
             6 => {
@@ -203,8 +211,6 @@ impl Flood {
             }
             // One of a thousand streams, ever further behind its hole.
             _ => {
-                let stream = (n / 8 % 1000).to_be_bytes();
-                let source = [172, 31, stream[6], stream[7]];
                 let place = octets.len() + 2 + 20;
                 tcp(octets, source, 8000, 0x10, &[noise; 100].concat());
                 let sequence = 10_000 + (n / 8000) as u32 * 2000;
