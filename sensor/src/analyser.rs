@@ -137,6 +137,18 @@ impl Analyser {
         }
     }
 
+    /// Octets that unfinished messages take, beyond the little that every connection may hold.
+    pub(crate) fn held(&self) -> usize {
+        if let Self::Dnp3(dnp3) = self { dnp3.held() } else { 0 }
+    }
+
+    /// Drops unfinished messages.
+    pub(crate) fn forget_held(&mut self) {
+        if let Self::Dnp3(dnp3) = self {
+            dnp3.forget_held();
+        }
+    }
+
     /// Its Modbus side, where it has one.
     pub(crate) fn modbus(&mut self) -> Option<&mut ModbusConn> {
         if let Self::Modbus(modbus) = self { Some(modbus) } else { None }

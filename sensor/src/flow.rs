@@ -13,7 +13,7 @@
 //! A flood opens connections without end: the table holds at most [`FlowTable::new`]'s `max` of them, and makes room
 //! by ending the one whose moment comes next. That is counted, and the row is written.
 //!
-//! Segments that come out of order wait for those before them. All that wait together take at most [`HELD_MAX`] octets;
+//! Segments that come out of order wait for those before them, and the front of a DNP3 fragment for its rest. All that wait together take at most [`HELD_MAX`] octets;
 //! where they would take more, the connection that began to wait first loses what waits, which then shows as a gap. So
 //! who fills the memory on purpose costs others a gap, not their connections, and not for longer than he goes on.
 //!
@@ -204,9 +204,16 @@ impl Conn {
         }
     }
 
-    /// Octets that its waiting segments take.
+    /// Octets that its waiting segments and unfinished messages take.
     pub(crate) fn held(&self) -> usize {
-        self.tcp.as_ref().map_or(0, |tcp| tcp.held())
+        self.tcp.as_ref().map_or(0, |tcp| tcp.held()) + self.analyser.held()
+    }
+
+    fn forget_held(&mut self) {
+        if let Some(tcp) = &mut self.tcp {
+            tcp.forget_waiting();
+        }
+        self.analyser.forget_held();
     }
 
     /// The moment after which it is over, if no packet comes.
@@ -399,10 +406,9 @@ impl FlowTable {
                 continue;
             }
             conn.waits = false;
-            let Some(tcp) = &mut conn.tcp else { continue };
-            let held = tcp.held();
+            let held = conn.held();
             if held > 0 {
-                tcp.forget_waiting();
+                conn.forget_held();
                 self.held -= held;
                 return Some(conn.id);
             }

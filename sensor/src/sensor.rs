@@ -337,7 +337,11 @@ impl<S: LogSink> Sensor<S> {
                 name_service(conn, &mut self.inventory, from_orig, datagram.payload, at);
                 if conn.analyser.wants() {
                     self.items.clear();
+                    let held_before = conn.held();
                     conn.analyser.datagram(now, from_orig, datagram.payload, &mut self.items);
+                    if conn.held() != held_before {
+                        self.note_held(at, slot, held_before);
+                    }
                     self.take_items(slot, now);
                 }
             }
@@ -392,7 +396,7 @@ impl<S: LogSink> Sensor<S> {
             conn.last = conn.last.max(at);
         }
         let wanted = analyser.wants();
-        let held_before = tcp.held();
+        let held_before = tcp.held() + analyser.held();
         let mut head = false;
         let step = tcp.segment(from_orig, segment, wanted, &mut |from_orig, piece| {
             head |= matches!(piece, Piece::Octets(_));
@@ -414,11 +418,7 @@ impl<S: LogSink> Sensor<S> {
             self.flows.hasten(slot);
         }
         if held != held_before {
-            self.flows.note_held(slot, held_before);
-            while let Some(id) = self.flows.relieve() {
-                self.summary.input.relieved_streams += 1;
-                self.weird(at, Some(id), "stream_memory_exceeded", "");
-            }
+            self.note_held(at, slot, held_before);
         }
         for weird in &step.weirds {
             self.weird(at, Some(id), weird, "");
@@ -432,6 +432,15 @@ impl<S: LogSink> Sensor<S> {
         }
         self.items = items;
         self.take_items(slot, now);
+    }
+
+    /// What a connection holds has changed; where all hold too much, others give up what they hold.
+    fn note_held(&mut self, at: u64, slot: usize, before: usize) {
+        self.flows.note_held(slot, before);
+        while let Some(id) = self.flows.relieve() {
+            self.summary.input.relieved_streams += 1;
+            self.weird(at, Some(id), "stream_memory_exceeded", "");
+        }
     }
 
     /// What the analyser of a connection gave out, in order.

@@ -14,7 +14,7 @@
 //! # Bounds
 //! At most [`LINKS_MAX`] links per connection, the oldest is forgotten where more come; at most [`FRAGMENT_MAX`] octets
 //! per fragment, and [`COLLECTED_MAX`] octets that wait for more segments in a connection; at most one unfinished frame
-//! per direction.
+//! per direction. What all connections hold together is bounded by the table of connections (`flow`).
 
 mod names;
 mod record;
@@ -52,11 +52,11 @@ struct Scanner {
 
 /// Two stations that talk over a connection.
 #[derive(Debug)]
-pub(crate) struct Link {
+struct Link {
     /// Link addresses of the originator's and of the responder's side.
     ends: (LinkAddress, LinkAddress),
     collecting: [Reassembly; 2],
-    pub(crate) talk: Talk,
+    talk: Talk,
 }
 
 /// A request that `dnp3.log` has not told yet.
@@ -90,10 +90,25 @@ impl Dnp3Conn {
         self.frames > 0
     }
 
+    /// Octets of unfinished fragments.
+    pub(crate) fn held(&self) -> usize {
+        self.links.iter().flat_map(|link| &link.collecting).map(|side| side.collected().len()).sum()
+    }
+
+    /// Drops unfinished fragments.
+    pub(crate) fn forget_held(&mut self) {
+        self.links.iter_mut().flat_map(|link| &mut link.collecting).for_each(Reassembly::clear);
+    }
+
+    /// What was said between the two stations of a frame; `None` where so many others followed that it is forgotten.
+    pub(crate) fn talk(&mut self, from_orig: bool, header: LinkHeader) -> Option<&mut Talk> {
+        let ends = ends(from_orig, header);
+        self.links.iter_mut().find(|link| link.ends == ends).map(|link| &mut link.talk)
+    }
+
     /// The two stations of a frame.
-    pub(crate) fn link(&mut self, from_orig: bool, header: LinkHeader) -> &mut Link {
-        let ends =
-            if from_orig { (header.source, header.destination) } else { (header.destination, header.source) };
+    fn link(&mut self, from_orig: bool, header: LinkHeader) -> &mut Link {
+        let ends = ends(from_orig, header);
         let at = self.links.iter().position(|link| link.ends == ends).unwrap_or_else(|| {
             let link = Link { ends, collecting: <[Reassembly; 2]>::default(), talk: Talk::default() };
             if self.links.len() < LINKS_MAX {
@@ -227,9 +242,7 @@ impl Dnp3Conn {
 
     /// Gives up what other links collected, where all together is too much.
     fn bound_collected(&mut self, header: LinkHeader, from_orig: bool, out: &mut Items) {
-        let collected =
-            |link: &Link| link.collecting.iter().map(|side| side.collected().len()).sum::<usize>();
-        if self.links.len() > 1 && self.links.iter().map(collected).sum::<usize>() > COLLECTED_MAX {
+        if self.links.len() > 1 && self.held() > COLLECTED_MAX {
             out.weird("dnp3_too_many_unfinished_fragments", self.links.len() as u16);
             let keep = self.link(from_orig, header).ends;
             for link in self.links.iter_mut().filter(|link| link.ends != keep) {
@@ -237,6 +250,11 @@ impl Dnp3Conn {
             }
         }
     }
+}
+
+/// Link addresses of the originator's and of the responder's side.
+const fn ends(from_orig: bool, header: LinkHeader) -> (LinkAddress, LinkAddress) {
+    if from_orig { (header.source, header.destination) } else { (header.destination, header.source) }
 }
 
 /// What lost segments are called; by Zeek's name where it has one.
@@ -337,8 +355,9 @@ mod tests {
             let long = frames(&[1; 15_000], destination);
             let (fragments, _) = play(&mut conn, &[&long[..long.len() - 1].concat()]);
             assert!(fragments.is_empty() && conn.links.len() <= LINKS_MAX);
-            let all = conn.links.iter().flat_map(|link| &link.collecting);
-            assert!(all.map(|side| side.collected().len()).sum::<usize>() <= COLLECTED_MAX);
+            assert!(conn.held() > 0 && conn.held() <= COLLECTED_MAX);
         }
+        conn.forget_held();
+        assert_eq!(conn.held(), 0);
     }
 }

@@ -88,7 +88,7 @@ impl<S: LogSink> Sensor<S> {
         let head = Head { at, id, from_orig, link, function };
         let mut told = Told::default();
         if let (Some(fragment), Some(function)) = (&fragment, function) {
-            told = dnp3.link(from_orig, link).talk.observe(fragment, at);
+            told = dnp3.talk(from_orig, link).map(|talk| talk.observe(fragment, at)).unwrap_or_default();
             if function.is_response() {
                 // Zeek has the two octets the other way round.
                 let iin = fragment.iin().map(|iin| iin.0.swap_bytes());
@@ -277,11 +277,7 @@ impl Scratch {
                     status: crob.status.0,
                 });
             }
-            Value::Time(time) | Value::TimeInterval { time_ms: time, .. } => {
-                if block.group == 51 {
-                    *occurrence = Some(time);
-                }
-            }
+            Value::Time(time) if block.group == 51 => *occurrence = Some(time),
             Value::Octets(octets) if block.group == 70 => {
                 sum.file = sum.file.or(FileObject::parse(block.variation, octets));
             }
@@ -346,7 +342,7 @@ impl Columns {
         match point.value {
             Value::Time(time) | Value::TimeInterval { time_ms: time, .. } => self.times.push(nanos(time)),
             Value::Octets(octets) | Value::Attribute(Attribute { octets, .. }) => {
-                self.texts.push(text(octets))
+                self.texts.push(text(octets));
             }
             _ => self.times.extend(time_ms.map(nanos)),
         }
