@@ -4,7 +4,7 @@
 //! what is swallowed is counted and told with the next one. After ten quiet minutes it is a new episode and is said at
 //! once. Findings of one story are grouped by [`crate::incidents`]. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
@@ -24,6 +24,8 @@ const QUIET: u64 = 600 * 1_000_000_000;
 const QUIET_MAX: u64 = 4 * 3600 * 1_000_000_000;
 /// Frames shown by one finding.
 const FRAMES_MAX: usize = 32;
+/// Pause between two looks for what can be forgotten.
+const CLEARING: u64 = 1_000_000_000;
 /// Findings remembered for suppression, and sources remembered for correlations.
 const REMEMBERED_MAX: usize = 4096;
 
@@ -42,9 +44,11 @@ struct Said {
 pub(crate) struct Findings {
     rules: RuleSet,
     origin: Option<StartTime>,
-    said: BTreeMap<(String, Vec<EntityId>), Said>,
+    said: HashMap<(String, Vec<EntityId>), Said, foldhash::fast::RandomState>,
     /// Frames of what correlations count: by the counted rule's id and the source.
-    counted: BTreeMap<(String, IpAddr), VecDeque<u64>>,
+    counted: HashMap<(String, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
+    /// When room is looked for again.
+    next_clearing: u64,
     pub(crate) by_level: [u64; 5],
     pub(crate) swallowed: u64,
     incidents: Incidents,
@@ -57,8 +61,9 @@ impl Findings {
         Self {
             rules,
             origin,
-            said: BTreeMap::new(),
-            counted: BTreeMap::new(),
+            said: HashMap::default(),
+            counted: HashMap::default(),
+            next_clearing: 0,
             by_level: [0; 5],
             swallowed: 0,
             incidents: Incidents::new(origin),
@@ -91,23 +96,11 @@ impl Findings {
 
     /// Shows a record to the rules and writes what they find.
     pub(crate) fn judge<S: LogSink>(&mut self, record: &Record<'_>, log: &mut LogWriter<S>) {
-        let matches = self.rules.evaluate(record);
-        if matches.is_empty() {
-            return;
-        }
-        let mut ids: Vec<(bool, String, Option<f64>)> = matches
-            .into_iter()
-            .filter_map(|found| {
-                let count = found.as_correlation().map(|body| body.aggregated_value);
-                Some((count.is_some(), found.header.rule_id?, count))
-            })
-            .collect();
-        // Detections first, so that a correlation finds the frame of the one that completed it; each by id.
-        ids.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
-        for (_, id, count) in ids {
-            let Some(card) = self.rules.card(&id) else { continue };
+        let said = self.rules.evaluate(record);
+        for (_, id, count) in said.iter() {
+            let Some(card) = self.rules.card(id) else { continue };
             if card.base {
-                let key = (id, record.source.address);
+                let key = (id.clone(), record.source.address);
                 if self.counted.len() >= REMEMBERED_MAX && !self.counted.contains_key(&key) {
                     self.counted.clear();
                 }
@@ -118,8 +111,7 @@ impl Findings {
                 frames.push_back(record.frame);
                 continue;
             }
-            let card = card.clone();
-            self.say(&card, record, count, log);
+            self.say(&card, record, *count, log);
         }
     }
 
@@ -155,7 +147,9 @@ impl Findings {
                 quiet = (said.quiet * 2).min(QUIET_MAX);
             }
         }
-        if self.said.len() >= REMEMBERED_MAX {
+        // Not for each new one: going through all of them is what a flood is after.
+        if self.said.len() >= REMEMBERED_MAX && record.at >= self.next_clearing {
+            self.next_clearing = record.at + CLEARING;
             self.said.retain(|_, said| record.at.saturating_sub(said.last) < QUIET);
         }
         if self.said.len() < REMEMBERED_MAX {

@@ -12,16 +12,20 @@
 //!
 //! Correlation windows are whole seconds of the frames' time; the wall clock is never asked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 
 use rsigma_eval::fields::RuleFieldSet;
-use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, EvaluationResult, Event, compile_rule};
-use rsigma_parser::{SigmaCollection, SigmaRule, parse_sigma_yaml};
+use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, Event, compile_rule};
+use rsigma_parser::{
+    CorrelationCondition, CorrelationType, Detection, SigmaCollection, SigmaRule, parse_sigma_yaml,
+};
 use site::FileError;
 
 use crate::event::{PRODUCT, Record, fields_of, services};
 use crate::examples::Example;
+use crate::memo::{Key, LEFT_OUT, Memo, Said};
 
 /// The rules that come with the sensor.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -103,6 +107,10 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("remote-session-from-outside.yml", include_str!("../rules/remote-session-from-outside.yml")),
 ];
 
+/// Matches kept per group of a correlation, at least and, unless a threshold is higher, at most.
+const ENTRIES_MIN: usize = 32;
+const ENTRIES_MAX: usize = 4096;
+
 /// What a rule says about itself.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RuleCard {
@@ -141,7 +149,13 @@ pub struct RuleSet {
     /// What counts matches over time. Sees a record only where a rule matched.
     correlations: CorrelationEngine,
     /// By rule id.
-    cards: BTreeMap<String, RuleCard>,
+    cards: BTreeMap<String, Rc<RuleCard>>,
+    /// What was said to records like the one at hand; absent where a rule asks for more than that tells.
+    memo: Option<Memo>,
+    /// Ids of rules of whose matches a correlation counts the different values.
+    values: BTreeSet<String>,
+    /// Ids of rules whose matches a correlation counts one by one, or in another way.
+    events: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for RuleSet {
@@ -183,11 +197,9 @@ impl RuleSet {
 
     /// Rules from files: name and text of each.
     pub fn load(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, FileError> {
-        let config = CorrelationConfig { max_group_entries: Some(4096), ..CorrelationConfig::default() };
-        let mut correlations = CorrelationEngine::new(config);
         let mut by_service: BTreeMap<&'static str, Engine> = BTreeMap::new();
         let mut whole = SigmaCollection::new();
-        let mut cards: BTreeMap<String, RuleCard> = BTreeMap::new();
+        let mut cards: BTreeMap<String, Rc<RuleCard>> = BTreeMap::new();
         for (file, text) in files {
             let source = RuleFile { file: &file, text: &text };
             let collection = source.parse()?;
@@ -199,7 +211,7 @@ impl RuleSet {
                         "give each rule a name of its own",
                     ));
                 }
-                if let Some(other) = cards.insert(id.clone(), card) {
+                if let Some(other) = cards.insert(id.clone(), Rc::new(card)) {
                     let problem = format!("the id is taken by {:?} of {}", other.name, other.file);
                     return Err(source.error(&id, problem, "give each rule an id of its own"));
                 }
@@ -216,24 +228,41 @@ impl RuleSet {
         };
         for service in services() {
             let rules = whole.rules.iter().filter(|rule| rule.logsource.service.as_deref() == Some(service));
-            let engine = by_service.entry(service).or_default();
             let one = SigmaCollection { rules: rules.cloned().collect(), ..SigmaCollection::new() };
-            engine.add_collection(&one).map_err(unresolved)?;
+            if !one.rules.is_empty() {
+                by_service.entry(service).or_default().add_collection(&one).map_err(unresolved)?;
+            }
         }
+        let config = CorrelationConfig {
+            max_group_entries: Some(entries_max(&whole)),
+            ..CorrelationConfig::default()
+        };
+        let mut correlations = CorrelationEngine::new(config);
         correlations.add_collection(&whole).map_err(unresolved)?;
-        Ok(Self { by_service, correlations, cards })
+        let memo = is_repeatable(&whole).then(|| Memo::new(shortest_span(&whole)));
+        let counted = |by_value: bool| {
+            let is_such = |kind| matches!(kind, CorrelationType::ValueCount) == by_value;
+            let correlations = whole.correlations.iter().filter(|one| is_such(one.correlation_type));
+            let names: BTreeSet<&String> = correlations.flat_map(|correlation| &correlation.rules).collect();
+            let named = |name: &Option<String>| name.as_ref().is_some_and(|name| names.contains(name));
+            let rules = whole.rules.iter().filter(|rule| named(&rule.name) || named(&rule.id));
+            rules.filter_map(|rule| rule.id.clone()).collect()
+        };
+        let (values, events) = (counted(true), counted(false));
+        Ok(Self { by_service, correlations, cards, memo, values, events })
     }
 
     /// What each rule says about itself, by name; rules that only feed a correlation are left out.
     pub fn cards(&self) -> Vec<&RuleCard> {
-        let mut cards: Vec<_> = self.cards.values().filter(|card| !card.base).collect();
+        let mut cards: Vec<&RuleCard> =
+            self.cards.values().map(Rc::as_ref).filter(|card| !card.base).collect();
         cards.sort_by(|one, other| one.name.cmp(&other.name));
         cards
     }
 
     /// Every rule with its id, those included that only feed a correlation.
     pub(crate) fn all_cards(&self) -> impl Iterator<Item = (&str, &RuleCard)> {
-        self.cards.iter().map(|(id, card)| (id.as_str(), card))
+        self.cards.iter().map(|(id, card)| (id.as_str(), card.as_ref()))
     }
 
     /// Ids of the rules that match an event of a service at a moment, in seconds.
@@ -244,19 +273,41 @@ impl RuleSet {
         matches.into_iter().filter_map(|found| found.header.rule_id).collect()
     }
 
-    /// Shows a record to every rule.
-    pub(crate) fn evaluate(&mut self, record: &Record<'_>) -> Vec<EvaluationResult> {
-        let Some(engine) = self.by_service.get(record.service()) else { return Vec::new() };
-        let matches = engine.evaluate(record);
-        if matches.is_empty() {
-            return matches;
+    /// Shows a record to every rule; says which matched, detections before the correlations that count them.
+    pub(crate) fn evaluate(&mut self, record: &Record<'_>) -> Rc<[Said]> {
+        let key = self.memo.as_ref().and_then(|_| Key::of(record));
+        if let (Some(memo), Some(key)) = (&self.memo, &key)
+            && let Some(said) = memo.get(key, record.at)
+        {
+            return said;
         }
-        self.correlations.process_with_detections(record, matches, (record.at / 1_000_000_000) as i64)
+        let Some(engine) = self.by_service.get(record.service()) else { return Rc::new([]) };
+        let matches = engine.evaluate(record);
+        let mut said: Vec<Said> = Vec::new();
+        let among = |ids: &BTreeSet<String>| {
+            matches.iter().any(|found| found.header.rule_id.as_ref().is_none_or(|id| ids.contains(id)))
+        };
+        let (counts_values, counts_events) = (among(&self.values), among(&self.events));
+        if !matches.is_empty() {
+            let second = (record.at / 1_000_000_000) as i64;
+            let found = self.correlations.process_with_detections(record, matches, second);
+            said.extend(found.into_iter().filter_map(|found| {
+                let count = found.as_correlation().map(|body| body.aggregated_value);
+                Some((count.is_some(), found.header.rule_id?, count))
+            }));
+            // Detections first, so that a correlation finds the frame of the one that completed it; each by id.
+            said.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        }
+        let said: Rc<[Said]> = said.into();
+        if let (Some(memo), Some(key), false) = (&mut self.memo, key, counts_events) {
+            memo.keep(key, record.at, counts_values, said.clone());
+        }
+        said
     }
 
     /// The card of a rule that matched.
-    pub(crate) fn card(&self, id: &str) -> Option<&RuleCard> {
-        self.cards.get(id)
+    pub(crate) fn card(&self, id: &str) -> Option<Rc<RuleCard>> {
+        self.cards.get(id).cloned()
     }
 }
 
@@ -478,6 +529,39 @@ impl RuleFile<'_> {
         }
         Ok(())
     }
+}
+
+/// Matches that a correlation keeps per group. Each match is compared with all of them, so they are few: as many as the
+/// highest threshold takes, and a margin for the numbers in messages.
+fn entries_max(rules: &SigmaCollection) -> usize {
+    let thresholds = rules.correlations.iter().filter_map(|correlation| match &correlation.condition {
+        CorrelationCondition::Threshold { predicates, .. } => {
+            predicates.iter().map(|(_, value)| *value).max()
+        }
+        CorrelationCondition::Extended(_) => None,
+    });
+    let highest = usize::try_from(thresholds.max().unwrap_or(0)).unwrap_or(usize::MAX);
+    highest.saturating_mul(2).clamp(ENTRIES_MIN, ENTRIES_MAX).max(highest)
+}
+
+/// The shortest time over which anything is counted, in seconds.
+fn shortest_span(rules: &SigmaCollection) -> u64 {
+    rules.correlations.iter().map(|correlation| correlation.timespan.seconds).min().unwrap_or(0)
+}
+
+/// Whether the rules can be asked once for all records with the same key: they ask for fields by name, and for none that
+/// keys leave out.
+fn is_repeatable(rules: &SigmaCollection) -> bool {
+    fn is_plain(detection: &Detection) -> bool {
+        match detection {
+            Detection::AllOf(items) => items.iter().all(|item| item.field.name.is_some()),
+            Detection::AnyOf(parts) | Detection::And(parts) => parts.iter().all(is_plain),
+            _ => false,
+        }
+    }
+    let used = RuleFieldSet::collect(rules, &[], true);
+    rules.rules.iter().all(|rule| rule.detection.named.values().all(is_plain))
+        && !LEFT_OUT.iter().any(|field| used.contains(field))
 }
 
 fn odd_key<'a>(keys: impl Iterator<Item = &'a String>) -> Option<&'a String> {

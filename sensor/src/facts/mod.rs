@@ -145,7 +145,7 @@ pub(crate) struct PairNews {
 
 /// What is new about a request.
 #[expect(clippy::struct_excessive_bools, reason = "each is a field that rules ask for by name")]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct RequestNews {
     pub(crate) new_reader: bool,
     pub(crate) new_writer: bool,
