@@ -148,7 +148,7 @@ fn readdress(octets: &mut [u8], ip: usize, hosts: &Hosts, round: u32) {
         return;
     }
     finish(octets, ip..upper, ip + 10, 0);
-    let (protocol, is_whole) = (octets[ip + 9], octets[ip + 6] & 0x3f == 0 && octets[ip + 7] == 0);
+    let (protocol, is_whole) = (octets[ip + 9], octets[ip + 6].trailing_zeros() >= 6 && octets[ip + 7] == 0);
     let at = match protocol {
         6 => upper + 16,
         17 => upper + 6,

@@ -4,10 +4,11 @@
 //! what is swallowed is counted and told with the next one. After ten quiet minutes it is a new episode and is said at
 //! once. Findings of one story are grouped by [`crate::incidents`]. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
+use indexmap::IndexMap;
 use record::{EntityId, Finding, Incident, Level, StartTime};
 
 use crate::event::{Facts, Record};
@@ -44,9 +45,9 @@ struct Said {
 pub(crate) struct Findings {
     rules: RuleSet,
     origin: Option<StartTime>,
-    said: HashMap<(String, Vec<EntityId>), Said, foldhash::fast::RandomState>,
+    said: IndexMap<(String, Vec<EntityId>), Said, foldhash::fast::RandomState>,
     /// Frames of what correlations count: by the counted rule's id and the source.
-    counted: HashMap<(String, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
+    counted: IndexMap<(String, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
     /// When room is looked for again.
     next_clearing: u64,
     pub(crate) by_level: [u64; 5],
@@ -61,8 +62,8 @@ impl Findings {
         Self {
             rules,
             origin,
-            said: HashMap::default(),
-            counted: HashMap::default(),
+            said: IndexMap::default(),
+            counted: IndexMap::default(),
             next_clearing: 0,
             by_level: [0; 5],
             swallowed: 0,

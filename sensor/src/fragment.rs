@@ -231,7 +231,7 @@ impl Partial {
         if overlap {
             weird(if differs { "fragment_inconsistency" } else { "fragment_overlap" });
             // An exact copy may come by a network's doing (RFC 8200, section 4.5).
-            if self.key.source.is_ipv6() && !(same_place && !differs) {
+            if self.key.source.is_ipv6() && (!same_place || differs) {
                 self.dropped = true;
                 self.parts.clear();
                 return;

@@ -15,9 +15,10 @@
 //! for one of the few fields that are left out (the connection's id and port, the transaction), or for words anywhere,
 //! switches the memory off for its service.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
+
+use indexmap::IndexMap;
 
 use crate::event::{Facts, ModbusRecord, Record};
 use crate::facts::{Crept, RequestNews};
@@ -121,7 +122,7 @@ struct Answer {
 /// Answers by key.
 #[derive(Debug)]
 pub(crate) struct Memo {
-    answers: HashMap<Key, Answer, foldhash::fast::RandomState>,
+    answers: IndexMap<Key, Answer, foldhash::fast::RandomState>,
     /// Seconds for which an answer that is counted holds.
     holds_s: u64,
 }
@@ -129,7 +130,7 @@ pub(crate) struct Memo {
 impl Memo {
     /// `span_s`: the shortest time over which anything is counted.
     pub(crate) fn new(span_s: u64) -> Self {
-        Self { answers: HashMap::default(), holds_s: span_s / 10 }
+        Self { answers: IndexMap::default(), holds_s: span_s / 10 }
     }
 
     /// What the rules said to a record like this, as far as it still holds.

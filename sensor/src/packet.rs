@@ -55,7 +55,9 @@ pub(crate) fn ipv4(octets: &[u8], cut: usize) -> Reading<'_> {
     let payload = &octets[header_len..claimed.min(octets.len())];
     let payload_len = claimed - header_len;
     let addresses = (IpAddr::V4(source), IpAddr::V4(destination));
-    let mut read = if field & 0x3fff == 0 {
+    // Neither an offset nor more to come: the low 14 bits.
+    let is_whole = field.trailing_zeros() >= 14;
+    let mut read = if is_whole {
         Upper::read(protocol, payload, payload_len, addresses)
     } else {
         Upper::of(Transport::Fragment(Fragment {

@@ -356,7 +356,6 @@ impl<S: LogSink> Sensor<S> {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the facts of a first packet")]
     fn open(
         &mut self,
         at: u64,

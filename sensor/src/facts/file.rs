@@ -66,7 +66,6 @@ pub struct BaselinePair {
 }
 
 /// Modbus requests that are usual between two hosts. Addresses are those of the PDU, counted from 0.
-#[expect(clippy::struct_excessive_bools, reason = "two facts, each named as a person says it")]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BaselineModbus {

@@ -103,10 +103,8 @@ impl Law {
                     (*from, *at) = (Some(Latest { value, at: now }), now);
                 }
             }
-            Self::Moves { value: known, since } => {
-                if *known != Some(value) {
-                    (*known, *since) = (Some(value), now);
-                }
+            Self::Moves { value: known, since } if *known != Some(value) => {
+                (*known, *since) = (Some(value), now);
             }
             Self::Recording { repeats, found } if place == 0 => *found = repeats.step(value),
             _ => {}

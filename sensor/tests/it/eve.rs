@@ -79,7 +79,7 @@ fn matches(event: &Value, expected: &BTreeMap<String, String>) -> bool {
     let ours = expected.iter().filter(|(key, _)| !NOT_OURS.iter().any(|not| key.contains(not)));
     ours.into_iter().all(|(key, expected)| match find(event, key) {
         Some(Value::String(text)) => text == expected,
-        Some(value) => *expected == value.to_string(),
+        Some(value) => *expected == *value.to_string(),
         None => false,
     })
 }

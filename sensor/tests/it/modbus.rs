@@ -52,7 +52,7 @@ fn modbus_over_udp_is_decoded() {
 fn what_is_not_modbus_on_its_port_is_an_observation() {
     let mut story = Story::new();
     let mut talk = story.connect(0, HMI, PLC_1, 502);
-    story.say(1 * SECOND, &mut talk, true, b"GET / HTTP/1.1\r\nUser-Agent: nmap\r\n\r\n");
+    story.say(SECOND, &mut talk, true, b"GET / HTTP/1.1\r\nUser-Agent: nmap\r\n\r\n");
     story.say(2 * SECOND, &mut talk, false, b"HTTP/1.1 200 OK\r\nServer: thttpd/2.25\r\n\r\n");
     let seen = story.run(60);
     assert_eq!(weirds(&seen), ["non_modbus_on_modbus_port"]);
@@ -66,7 +66,7 @@ fn what_is_not_modbus_on_its_port_is_an_observation() {
 fn a_lost_request_an_unasked_answer_and_a_repeated_transaction_are_rows() {
     let mut story = Story::new();
     let mut talk = story.connect(0, HMI, PLC_1, 502);
-    story.say(1 * SECOND, &mut talk, true, &[0, 9, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
+    story.say(SECOND, &mut talk, true, &[0, 9, 0, 0, 0, 6, 1, 3, 0, 0, 0, 1]);
     story.say(2 * SECOND, &mut talk, true, &[0, 9, 0, 0, 0, 6, 1, 3, 0, 5, 0, 1]);
     story.say(3 * SECOND, &mut talk, false, &[0, 9, 0, 0, 0, 5, 1, 3, 2, 0, 7]);
     story.say(4 * SECOND, &mut talk, false, &[0, 77, 0, 0, 0, 5, 1, 3, 2, 0, 8]);
@@ -158,7 +158,9 @@ fn a_basic_set_of_logs_writes_no_others_and_the_same_rows() {
     let mut basic = sensor::Sensor::new(config, rules, sensor::MemorySink::default());
     let mut frames = frames;
     frames.sort_by_key(|(at, _)| *at);
-    frames.iter().for_each(|(at, frame)| basic.on_frame(*at, frame));
+    for (at, frame) in &frames {
+        basic.on_frame(*at, frame);
+    }
     let summary = basic.finish().unwrap();
     let basic = basic.into_sink();
     assert_eq!(summary, full.summary);
