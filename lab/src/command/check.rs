@@ -15,7 +15,7 @@ use crate::order::order;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, record_run};
 
-/// Seeds of a scenario without an attack that are run at most: each is a whole day.
+/// Seeds of a scenario without an attack that are run where none is asked for by name: each is a whole day.
 const QUIET_SEEDS_MAX: u64 = 5;
 
 #[derive(Debug, Default, Serialize)]
@@ -39,8 +39,12 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
     }
     check_bundled()?;
     let mut rows = Vec::new();
-    for name in Scenario::names() {
-        let quiet = !Scenario::named(name)?.has_attack();
+    let named = args.scenario.as_deref();
+    if let Some(name) = named {
+        Scenario::named(name)?;
+    }
+    for name in Scenario::names().filter(|name| named.is_none_or(|named| named == *name)) {
+        let quiet = named.is_none() && !Scenario::named(name)?.has_attack();
         let seeds = if quiet { args.seeds.min(QUIET_SEEDS_MAX) } else { args.seeds };
         for seed in 1..=seeds {
             let row = check_run(name, seed).with_context(|| format!("{name}, seed {seed}"))?;
