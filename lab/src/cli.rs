@@ -59,7 +59,7 @@ pub(crate) enum Command {
     #[command(
         after_help = "Example:\n  fieldrange sense -r runs/oldsmar-7/span.pcapng --log-dir logs\n\nOf a capture in a record, site and start are taken from the run.json beside it.\nExit codes: 0 done; 1 with --strict, findings of medium or above; 2 the input was not usable, or the capture is\ndamaged (what could be read was written)."
     )]
-    Sense(sensor::cli::SensorArgs),
+    Sense(Box<sensor::cli::SensorArgs>),
     /// Score calls against the ground truth of a run.
     #[command(
         after_help = "Example:\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl\n\nA call is one JSON object per line:\n  {\"id\":1,\"t\":19900,\"interval\":[19800,19890],\"entities\":[\"host:hmi\",\"device:PLC-1\",\"point:NAOH.SP\"],\"verdict\":\"attack\",\"technique\":\"T0836\",\"confidence\":\"high\"}"
