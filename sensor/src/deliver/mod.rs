@@ -1,7 +1,7 @@
 //! Records on their way to collectors: syslog, Elasticsearch, Splunk.
 //!
 //! # Theory of operation
-//! Each destination has a queue on disk ([`queue`]) and a thread of its own. The sensor renders a record and appends it
+//! Each destination has a queue on disk (`queue`) and a thread of its own. The sensor renders a record and appends it
 //! to the queue, and that is all that it waits for; the thread takes records out in order, sends them, and acknowledges
 //! what has arrived. So a collector that is slow or dead stops nothing, and after a restart delivery goes on where it
 //! was. Every record arrives *at least once*. Nothing of this touches what is written to files: those are the same whatever
@@ -14,7 +14,7 @@
 //! # What can go wrong
 //! *The collector is not there, refuses, or wants another token*: tried again, at first after a tenth of a second, in
 //! the end every ten; what it said is shown. *It refuses a record for good*: that one is counted and passed over. *The
-//! queue is full*: see [`queue`].
+//! queue is full*: see `queue`.
 
 mod carry;
 mod destination;
