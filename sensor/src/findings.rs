@@ -124,7 +124,11 @@ impl Findings {
         log: &mut LogWriter<S>,
     ) {
         let entities = entities(record, card.by_target);
-        let key = (card.name.clone(), entities.clone());
+        let mut key = (card.name.clone(), entities.clone());
+        if self.said.len() >= REMEMBERED_MAX && !self.said.contains_key(&key) {
+            // A flood of new names: the rule is then said about all of them together.
+            key.1.clear();
+        }
         let target = if card.by_target { record.target.as_ref().map(|target| target.address) } else { None };
         let seen = Seen {
             at: record.at,
@@ -153,7 +157,7 @@ impl Findings {
             self.next_clearing = record.at + CLEARING;
             self.said.retain(|_, said| record.at.saturating_sub(said.last) < QUIET);
         }
-        if self.said.len() < REMEMBERED_MAX {
+        if self.said.len() < REMEMBERED_MAX || key.1.is_empty() {
             self.said.insert(key, Said { at: record.at, last: record.at, quiet, swallowed: 0 });
         }
         let mut message = sentence(record);

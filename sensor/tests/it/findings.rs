@@ -258,3 +258,15 @@ fn units_that_were_never_asked_for_are_a_sweep() {
     });
     assert_eq!(seen.of("modbus-unit-sweep").len(), 1, "{:?}", seen.findings());
 }
+
+#[test]
+fn a_flood_of_new_names_is_said_together_once_there_are_too_many() {
+    let seen = story(|story, _| {
+        for n in 0..6000u64 {
+            let [high, low] = (n as u16).to_be_bytes();
+            story.refused(110 * SECOND + n * 10_000_000, [10, 7, high, low], PLC_1, 502);
+        }
+    });
+    let (said, swallowed) = (seen.findings().len(), seen.summary.findings_swallowed);
+    assert!((4000..4300).contains(&said) && swallowed > 1500, "{said} said, {swallowed} not repeated");
+}
