@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::net::IpAddr;
 
+use crate::flow::ConnId;
 use crate::log::Log;
 use crate::value::Value;
 
@@ -316,6 +317,18 @@ fn write_json_text(out: &mut Vec<u8>, text: &str) {
         // A str always serialises.
         drop(serde_json::to_writer(out, text));
     }
+}
+
+/// The first six columns of every log about a connection: time, uid, and its ends.
+pub(crate) fn prefix(at: u64, id: &ConnId) -> [Field<'_>; 6] {
+    [
+        Field::Time(at),
+        Field::Text(id.uid.as_str()),
+        Field::Address(id.orig.0),
+        Field::Count(id.orig.1.into()),
+        Field::Address(id.resp.0),
+        Field::Count(id.resp.1.into()),
+    ]
 }
 
 #[cfg(test)]

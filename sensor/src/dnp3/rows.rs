@@ -16,7 +16,7 @@ use wire::dnp3::{Block, Fragment, FunctionCode, LinkHeader};
 use super::{Asked, Told, names};
 use crate::flow::{ConnId, Endpoint};
 use crate::log::{Log, LogWriter};
-use crate::row::Field;
+use crate::row::{Field, prefix};
 use crate::sink::LogSink;
 
 /// What the rows of one fragment have in common.
@@ -34,21 +34,9 @@ impl Head {
         if self.from_orig { (self.id.orig, self.id.resp) } else { (self.id.resp, self.id.orig) }
     }
 
-    /// Time, uid and the connection's ends.
-    fn connection(at: u64, id: &ConnId) -> [Field<'_>; 6] {
-        [
-            Field::Time(at),
-            Field::Text(id.uid.as_str()),
-            Field::Address(id.orig.0),
-            Field::Count(id.orig.1.into()),
-            Field::Address(id.resp.0),
-            Field::Count(id.resp.1.into()),
-        ]
-    }
-
-    /// The same, and who sent it to whom.
+    /// The connection, and who sent it to whom.
     fn directed(&self) -> [Field<'_>; 11] {
-        let [ts, uid, orig_h, orig_p, resp_h, resp_p] = Self::connection(self.at, &self.id);
+        let [ts, uid, orig_h, orig_p, resp_h, resp_p] = prefix(self.at, &self.id);
         let (from, to) = self.ends();
         [
             ts,
@@ -84,7 +72,7 @@ pub(crate) fn pair<S: LogSink>(
     answer: Option<(FunctionCode, Option<u16>)>,
 ) {
     let (mut one, mut other) = (String::new(), String::new());
-    let [ts, uid, orig_h, orig_p, resp_h, resp_p] = Head::connection(at, id);
+    let [ts, uid, orig_h, orig_p, resp_h, resp_p] = prefix(at, id);
     log.row(
         Log::Dnp3,
         &[

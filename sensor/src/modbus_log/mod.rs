@@ -26,7 +26,7 @@ use wire::modbus::{FunctionCode, Packet};
 use crate::flow::ConnId;
 use crate::log::{Log, LogWriter};
 use crate::modbus::Waiting;
-use crate::row::Field;
+use crate::row::{Field, prefix};
 use crate::sink::LogSink;
 
 /// One PDU on its way into the logs.
@@ -125,18 +125,6 @@ pub(crate) fn pdu<S: LogSink>(log: &mut LogWriter<S>, pdu: &Pdu<'_>) {
         pdu.exception.into(),
     ];
     log.row(Log::Modbus, &fields);
-}
-
-/// The first six columns.
-fn prefix(at: u64, id: &ConnId) -> [Field<'_>; 6] {
-    [
-        Field::Time(at),
-        Field::Text(id.uid.as_str()),
-        Field::Address(id.orig.0),
-        Field::Count(id.orig.1.into()),
-        Field::Address(id.resp.0),
-        Field::Count(id.resp.1.into()),
-    ]
 }
 
 fn count<'a>(number: Option<u16>) -> Field<'a> {
