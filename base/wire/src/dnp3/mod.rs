@@ -1,4 +1,8 @@
-//! DNP3: link layer, transport function, application layer and objects; the lenient view, and encoders.
+//! DNP3: link layer, transport function, application layer and objects.
+//!
+//! Two views, as with Modbus. The lenient one ([`link::next_frame`], [`Fragment`], [`object`]) shows whatever was sent: the
+//! sensor reads it. The strict one ([`Framer`], [`Request`], [`Response`]) holds only what makes sense and knows what is
+//! answered otherwise: devices and masters act on it.
 //!
 //! Source: IEEE Std 1815-2012, below "the standard"; clause numbers are its own. All numbers are little-endian.
 //!
@@ -21,14 +25,22 @@
 pub mod application;
 pub mod build;
 pub mod crc;
+pub mod framer;
 pub mod function;
 pub mod link;
 pub mod object;
+pub mod point;
+pub mod request;
+pub mod response;
 pub mod transport;
 
 pub use application::{AppControl, Fragment, Iin};
 pub use build::FragmentBuilder;
+pub use framer::{Framer, FramerCounts};
 pub use function::FunctionCode;
 pub use link::{LinkAddress, LinkControl, LinkFrame, LinkFunction, LinkHeader};
 pub use object::{Block, Blocks, Point, Trouble, TroubleCause, Value};
+pub use point::{ClassSet, EventClass, Measurement, PointKind};
+pub use request::{Request, RequestError};
+pub use response::{Response, ResponseError, ResponseWriter};
 pub use transport::{Reassembled, Reassembly, SegmentLost, TransportHeader};

@@ -5,6 +5,7 @@
 mod captures;
 mod dnp3_conformance;
 mod dnp3_round_trip;
+mod dnp3_strict;
 mod refusals;
 mod round_trip;
 mod specification;
