@@ -29,7 +29,11 @@ fn noise() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         octets(60),
         prop::collection::vec(prop::sample::select(vec![0x05, 0x64, 0xc4, 0x00]), 0..60),
-        (octets(250), any::<prop::sample::Index>()).prop_map(|(data, cut)| {
+        (octets(250), any::<prop::sample::Index>()).prop_map(|(mut data, cut)| {
+            // A header is 8 octets with a CRC, and so is a block of 8: it would rightly be the last of the frame cut off.
+            if data.len() % 16 == 8 {
+                data.pop();
+            }
             let mut whole = frame(9999, &data);
             // A frame that lacks no more than what the next one begins with would be made whole by it.
             whole.truncate(cut.index(whole.len() - 4));
