@@ -13,7 +13,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::time::Duration;
 
 use net::{Kernel, KernelConfig, KernelError, NetError, Network};
 use plcs::{Controller, Handle, PeerPoint, poll_peer, run_server};
@@ -260,7 +259,7 @@ struct PlantTask {
 
 impl PlantTask {
     async fn run(mut self, clock: impl Clock) {
-        let step = Duration::from_secs(self.plant.borrow().step_seconds());
+        let step = self.plant.borrow().step_length();
         let mut next = clock.now();
         loop {
             next += step;

@@ -31,19 +31,11 @@ pub(crate) struct Position(pub(crate) f64);
 pub(crate) struct Tripped(pub(crate) bool);
 
 impl ActuatorUnit {
-    /// Full travel in this unit.
-    pub const fn full(self) -> f64 {
+    /// The command that is meant by a number: inside the travel from `low` to `high`, on or off; NaN is the lower end.
+    pub(crate) fn accept(self, value: f64, low: f64, high: f64) -> f64 {
         match self {
-            Self::Percent => 100.0,
-            Self::OnOff => 1.0,
-        }
-    }
-
-    /// The command that is meant by a number: inside the travel, on or off; NaN is off.
-    pub(crate) fn accept(self, value: f64) -> f64 {
-        match self {
-            Self::Percent if value.is_nan() => 0.0,
-            Self::Percent => value.clamp(0.0, 100.0),
+            Self::Percent | Self::Megawatts | Self::PerUnit | Self::Hertz if value.is_nan() => low,
+            Self::Percent | Self::Megawatts | Self::PerUnit | Self::Hertz => value.clamp(low, high),
             Self::OnOff => f64::from(u8::from(value >= 0.5)),
         }
     }
@@ -56,7 +48,7 @@ pub(crate) fn move_actuators(
 ) {
     for (travel, command, tripped, stiction, mut position) in &mut actuators {
         let target = if tripped.0 { 0.0 } else { command.0 };
-        position.0 = position_after(*travel, *stiction, position.0, target, tick.step_s as f64);
+        position.0 = position_after(*travel, *stiction, position.0, target, tick.step_s());
     }
 }
 
@@ -99,9 +91,9 @@ mod tests {
 
     #[test]
     fn a_command_is_brought_into_the_travel() {
-        assert_eq!(ActuatorUnit::Percent.accept(140.0), 100.0);
-        assert_eq!(ActuatorUnit::Percent.accept(f64::NAN), 0.0);
-        assert_eq!(ActuatorUnit::OnOff.accept(7.0), 1.0);
-        assert_eq!(ActuatorUnit::OnOff.accept(f64::NAN), 0.0);
+        assert_eq!(ActuatorUnit::Percent.accept(140.0, 0.0, 100.0), 100.0);
+        assert_eq!(ActuatorUnit::Percent.accept(f64::NAN, 0.0, 100.0), 0.0);
+        assert_eq!(ActuatorUnit::OnOff.accept(7.0, 0.0, 1.0), 1.0);
+        assert_eq!(ActuatorUnit::OnOff.accept(f64::NAN, 0.0, 1.0), 0.0);
     }
 }

@@ -28,11 +28,11 @@ impl ActuatorIndex {
 /// What is written down about an instrument.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstrumentInfo {
-    /// Its tag, `LIT-401`.
+    /// Its tag, `LIT-401`, `P-57`.
     pub tag: String,
     /// What it measures, in words.
     pub description: String,
-    /// Unit of everything it sends: L/s, L/h, m, %, pH, mg/L, degC or A.
+    /// Unit of everything it sends: L/s, L/h, m, %, pH, mg/L, degC or A; kV, deg, Hz, Hz/s, MW, Mvar, pu or tap.
     pub unit: String,
     /// Lower end of its span; it never sends less.
     pub low: f64,
@@ -55,6 +55,10 @@ pub struct ActuatorInfo {
     pub description: String,
     /// What its command means.
     pub unit: ActuatorUnit,
+    /// Lower end of its travel, in its unit.
+    pub low: f64,
+    /// Upper end of its travel, in its unit.
+    pub high: f64,
     /// Time for its full travel, s.
     pub stroke_s: f64,
 }

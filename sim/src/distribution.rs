@@ -13,8 +13,8 @@
 //! The heads and flows that are shown belong to the levels that are shown with them. If nothing is switched, the
 //! same solution begins the next step: one solution a step.
 
-use crate::design::WaterNetwork;
-use crate::file::PressureDriven;
+use crate::design::water::WaterNetwork;
+use crate::file::water::PressureDriven;
 use crate::hydraulics::gga::{Boundary, Passage, Solution, Wagner};
 
 /// A pump that the reference control switches by a tank's level, at the exact moment.

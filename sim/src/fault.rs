@@ -11,10 +11,39 @@ pub enum FaultKind {
     DriftingTransmitter,
     /// A probe that fails: its reading moves away over a ramp and becomes noisy.
     FailingProbe,
+    /// A transmitter that repeats its last value.
+    FrozenTransmitter,
+    /// A governor whose valve moves only when its demand has gone away by the stiction, and then follows.
+    StickingGovernor,
+    /// A breaker that does not open, whoever trips it.
+    BreakerFailsToOpen,
+    /// A three-phase short circuit on a line, outside the breaker at its `from` end.
+    LineFault,
+    /// A three-phase short circuit on a bus.
+    BusFault,
 }
 
-const ALL: [FaultKind; 3] =
-    [FaultKind::StickingValve, FaultKind::DriftingTransmitter, FaultKind::FailingProbe];
+const ALL: [FaultKind; 8] = [
+    FaultKind::StickingValve,
+    FaultKind::DriftingTransmitter,
+    FaultKind::FailingProbe,
+    FaultKind::FrozenTransmitter,
+    FaultKind::StickingGovernor,
+    FaultKind::BreakerFailsToOpen,
+    FaultKind::LineFault,
+    FaultKind::BusFault,
+];
+
+/// What a fault can strike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Strikes {
+    Actuator,
+    Instrument,
+    Breaker,
+    Unit,
+    Line,
+    Bus,
+}
 
 impl FaultKind {
     /// The name in plant files and scenarios.
@@ -23,6 +52,11 @@ impl FaultKind {
             Self::StickingValve => "sticking_valve",
             Self::DriftingTransmitter => "drifting_transmitter",
             Self::FailingProbe => "failing_probe",
+            Self::FrozenTransmitter => "frozen_transmitter",
+            Self::StickingGovernor => "sticking_governor",
+            Self::BreakerFailsToOpen => "breaker_fails_to_open",
+            Self::LineFault => "line_fault",
+            Self::BusFault => "bus_fault",
         }
     }
 
@@ -39,15 +73,24 @@ impl FaultKind {
     /// Names of its parameters. Quantities without a unit in their name are in the instrument's unit.
     pub const fn parameters(self) -> &'static [&'static str] {
         match self {
-            Self::StickingValve => &["stiction_percent"],
+            Self::StickingValve | Self::StickingGovernor => &["stiction_percent"],
             Self::DriftingTransmitter => &["rate_per_h", "limit"],
             Self::FailingProbe => &["offset", "ramp_s", "noise_sigma"],
+            Self::FrozenTransmitter | Self::BreakerFailsToOpen => &[],
+            Self::LineFault | Self::BusFault => &["lasts_s"],
         }
     }
 
-    /// Whether it strikes actuators; instruments otherwise.
-    pub const fn strikes_actuators(self) -> bool {
-        matches!(self, Self::StickingValve)
+    /// What it strikes.
+    pub(crate) const fn strikes(self) -> Strikes {
+        match self {
+            Self::StickingValve => Strikes::Actuator,
+            Self::DriftingTransmitter | Self::FailingProbe | Self::FrozenTransmitter => Strikes::Instrument,
+            Self::StickingGovernor => Strikes::Unit,
+            Self::BreakerFailsToOpen => Strikes::Breaker,
+            Self::LineFault => Strikes::Line,
+            Self::BusFault => Strikes::Bus,
+        }
     }
 }
 
@@ -96,6 +139,8 @@ pub(crate) enum Ailment {
     /// Nothing.
     #[default]
     None,
+    /// It repeats its last value.
+    Frozen,
     /// Its zero walks.
     Drift {
         /// When it began, s.
@@ -122,7 +167,7 @@ impl Ailment {
     /// Error and additional noise at a time.
     pub(crate) fn at(self, now_s: f64) -> (f64, f64) {
         match self {
-            Self::None => (0.0, 0.0),
+            Self::None | Self::Frozen => (0.0, 0.0),
             Self::Drift { since_s, rate_per_s, limit } => {
                 let limit = limit.abs();
                 (((now_s - since_s) * rate_per_s).clamp(-limit, limit), 0.0)

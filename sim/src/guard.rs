@@ -1,6 +1,6 @@
 //! Alarms, hard-wired switches and trips: what watches the plant without a controller.
 //!
-//! An alarm and a trip see what the instrument transmits; a hard-wired switch sees the water itself, so nobody on
+//! An alarm and a trip see what the instrument transmits; a hard-wired switch sees the process itself, so nobody on
 //! the network can talk it out of it. An alarm comes after its delay and goes when the value has come back by the
 //! deadband. A trip latches: it lets go when its cause is gone and every actuator that it stops is commanded off.
 
@@ -11,7 +11,7 @@ use crate::design::{AlarmDesign, SwitchDesign, Threshold, TripDesign};
 use crate::instrument::Transmitted;
 use crate::journal::{Journal, PlantEventKind};
 use crate::plant::Tick;
-use crate::works::Works;
+use crate::process::Process;
 
 /// Which instrument is watched.
 #[derive(Component, Clone, Debug)]
@@ -87,28 +87,23 @@ pub(crate) fn watch_alarms(
     }
 }
 
-/// Makes and breaks the hard-wired switches.
+/// Makes and breaks the hard-wired contacts; those that are alarms say so.
 pub(crate) fn watch_switches(
-    works: Res<Works>,
+    process: Res<Process>,
     mut journal: ResMut<Journal>,
     mut switches: Query<(&Switch, &mut Made)>,
 ) {
     for (switch, mut made) in &mut switches {
         let design = &switch.0;
-        let level_m = works.distribution.level_m[design.tank];
-        let kind = if made.0 {
-            if level_m > design.high_m - design.deadband_m {
-                continue;
-            }
-            PlantEventKind::SwitchReleased
-        } else {
-            if level_m < design.high_m {
-                continue;
-            }
-            PlantEventKind::SwitchOperated
-        };
-        made.0 = !made.0;
-        journal.report(kind, &design.tag, &design.tag, level_m, &design.message, design.priority);
+        let (is_made, value) = process.contact(design.sees, made.0);
+        if is_made == made.0 {
+            continue;
+        }
+        made.0 = is_made;
+        let kind = if is_made { PlantEventKind::SwitchOperated } else { PlantEventKind::SwitchReleased };
+        if let Some((priority, message)) = &design.alarm {
+            journal.report(kind, &design.tag, &design.tag, value, message, *priority);
+        }
     }
 }
 

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use bevy_ecs::prelude::{Query, Res, ResMut, Resource};
 use record::VirtualTime;
 
-use crate::design::Design;
-use crate::file::LossKey;
+use crate::design::{Design, Loss};
+use crate::file::water::LossKey as WaterLoss;
 use crate::guard::{Latch, Trip};
 use crate::journal::{Journal, PlantEventKind};
 use crate::plant::Tick;
-use crate::works::Works;
+use crate::process::Process;
 
 /// Money lost with one cause.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct HarmCause {
     pub name: String,
     /// Money, in the report's currency.
     pub money: f64,
-    /// Seconds beyond the limit; or amount lost: m3, kg, or number of trips.
+    /// Seconds beyond the limit; or amount lost: m3, kg, MWh, per cent of life, or a number.
     pub amount: f64,
 }
 
@@ -129,22 +129,22 @@ impl Account {
 /// Charges one step.
 pub(crate) fn account(
     tick: Res<Tick>,
-    works: Res<Works>,
+    process: Res<Process>,
     trips: Query<(&Trip, &Latch)>,
     mut account: ResMut<Account>,
     mut journal: ResMut<Journal>,
 ) {
-    let step_s = tick.step_s as f64;
+    let step_s = tick.step_s();
     let design = Arc::clone(&account.design);
     for (index, limit) in design.harm.limits.iter().enumerate() {
         let instrument = &design.instruments[limit.instrument];
-        let value = works.value(instrument.measures);
+        let value = process.value(instrument.measures);
         if !limit.threshold.is_passed_by(value) {
             continue;
         }
         account.limit_seconds[index] += step_s;
         account.limit_money[index] +=
-            limit.price_per_s * step_s + limit.price_per_m3_supplied * works.moved.drawn_m3;
+            limit.price_per_s * step_s + limit.price_per_m3_supplied * process.supplied_m3();
         if account.limit_first[index].is_none() {
             account.limit_first[index] = Some(tick.time());
             journal.report(
@@ -165,12 +165,8 @@ pub(crate) fn account(
     account.trips_seen += new_trips;
     for (index, loss) in design.harm.losses.iter().enumerate() {
         let amount = match loss.of {
-            LossKey::TankOverflowM3 => works.moved.overflow_m3,
-            LossKey::ClearwellOverflowM3 => works.treated.overflow_m3,
-            LossKey::UnservedM3 => works.moved.wanted_m3 - works.moved.delivered_m3,
-            LossKey::NaohKg => works.treated.naoh_kg,
-            LossKey::ChlorineKg => works.treated.chlorine_kg,
-            LossKey::Trips => new_trips as f64,
+            Loss::Water(WaterLoss::Trips) => new_trips as f64,
+            other => process.lost(other),
         };
         let lost = (amount - loss.free_per_s * step_s).max(0.0);
         account.loss_amount[index] += lost;
@@ -179,7 +175,7 @@ pub(crate) fn account(
         if lost > LOSS_NOISE && account.loss_first[index].is_none() {
             account.loss_first[index] = Some(tick.time());
             let instrument = &design.instruments[*instrument];
-            let value = works.value(instrument.measures);
+            let value = process.value(instrument.measures);
             journal.report(PlantEventKind::LimitCrossed, &loss.name, &instrument.tag, value, message, 0);
         }
     }

@@ -1,18 +1,18 @@
 //! Instruments: what a transmitter makes of the truth.
 //!
 //! # Theory of operation
-//! Once a step, for each instrument: the quantity where the probe sits (for the mixer's analysers, what left the
+//! Every `measure_every` steps, for each instrument: the quantity where the probe sits (for the mixer's analysers, what left the
 //! mixer one sample line ago), a first-order lag, the error of a fault, noise, rounding to the resolution, and
 //! saturation at the ends of the span. Noise is a keyed draw of (seed, tag, step), so that what one instrument
 //! shows never depends on another, nor on what anybody did to the plant before.
 
-use bevy_ecs::prelude::{Component, Query, Res};
+use bevy_ecs::prelude::{Component, Query, Res, Resource};
 use record::KeyedStream;
 
 use crate::design::Measure;
 use crate::fault::Ailment;
 use crate::plant::Tick;
-use crate::works::Works;
+use crate::process::Process;
 
 /// What it looks at. Parameter.
 #[derive(Component, Clone, Copy, Debug)]
@@ -62,10 +62,15 @@ pub(crate) fn lag_share(lag_s: f64, step_s: f64) -> f64 {
     if lag_s > 0.0 { -libm::expm1(-step_s / lag_s) } else { 1.0 }
 }
 
-/// Lets every instrument look and send.
+/// Steps from one look of the instruments to the next. Parameter.
+#[derive(Resource, Clone, Copy, Debug)]
+pub(crate) struct MeasureEvery(pub(crate) u64);
+
+/// Lets every instrument look and send, when it is time to.
 pub(crate) fn measure(
     tick: Res<Tick>,
-    works: Res<Works>,
+    every: Res<MeasureEvery>,
+    process: Res<Process>,
     mut instruments: Query<(
         &Looks,
         &Transmitter,
@@ -76,10 +81,13 @@ pub(crate) fn measure(
         &mut Transmitted,
     )>,
 ) {
+    if !tick.step.is_multiple_of(every.0) {
+        return;
+    }
     let now_s = tick.now_s();
     for (looks, transmitter, ailment, mut noise, mut truth, mut lagged, mut transmitted) in &mut instruments {
-        truth.0 = works.value(looks.0);
-        let probed = works.value_at_probe(looks.0);
+        truth.0 = process.value(looks.0);
+        let probed = process.value_at_probe(looks.0);
         lagged.0 += transmitter.share * (probed - lagged.0);
         let mut value = lagged.0;
         if transmitter.noise_sigma > 0.0 {
@@ -92,7 +100,9 @@ pub(crate) fn measure(
                 value += sigma * noise.failing.normal(tick.step);
             }
         }
-        transmitted.0 = transmitter.send(value);
+        if *ailment != Ailment::Frozen {
+            transmitted.0 = transmitter.send(value);
+        }
     }
 }
 

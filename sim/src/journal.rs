@@ -26,6 +26,12 @@ pub enum PlantEventKind {
     SuctionLost,
     /// The pumps draw water again.
     SuctionRegained,
+    /// A circuit breaker has opened.
+    BreakerOpened,
+    /// A circuit breaker has closed. The value is the angle across it in the moment before, degrees.
+    BreakerClosed,
+    /// A circuit breaker was told to close and did not.
+    BreakerRefused,
     /// A fault began. Ground truth: not for the eyes of a trainee.
     FaultStarted,
     /// A fault ended. Ground truth: not for the eyes of a trainee.
@@ -46,6 +52,9 @@ impl PlantEventKind {
             Self::RefillStarted => "refill.started",
             Self::SuctionLost => "suction.lost",
             Self::SuctionRegained => "suction.regained",
+            Self::BreakerOpened => "breaker.opened",
+            Self::BreakerClosed => "breaker.closed",
+            Self::BreakerRefused => "breaker.refused",
             Self::FaultStarted => "fault.started",
             Self::FaultCleared => "fault.cleared",
         }

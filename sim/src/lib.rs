@@ -21,6 +21,8 @@ mod hydraulics;
 mod instrument;
 pub mod journal;
 pub mod plant;
+pub mod power;
+mod process;
 mod reference_control;
 mod treatment;
 mod works;

@@ -17,6 +17,7 @@
 //! an actuator is told; *position*: where it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bevy_ecs::prelude::{Entity, Resource, Schedule, World};
 use record::VirtualTime;
@@ -27,13 +28,14 @@ use crate::catalogue::{
     ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, SettingError,
 };
 use crate::design::{Design, FaultDesign};
-use crate::fault::{Ailment, FaultError, FaultKind, Stiction};
+use crate::fault::{Ailment, FaultError, FaultKind, Stiction, Strikes};
 use crate::guard::{Latch, Made, Switch, Trip};
 use crate::harm::{Account, HarmReport};
-use crate::instrument::{Lagged, Transmitted, Truth};
+use crate::instrument::{Lagged, MeasureEvery, Transmitted, Truth};
 use crate::journal::{Journal, PlantEvent, PlantEventKind};
+use crate::process::{ActuatorEntities, Process};
 use crate::reference_control::ReferenceControl;
-use crate::works::{ActuatorEntities, WaterBalance, Works};
+use crate::works::{WaterBalance, Works};
 
 mod build;
 
@@ -41,16 +43,25 @@ mod build;
 #[derive(Resource, Clone, Copy, Debug)]
 pub(crate) struct Tick {
     pub(crate) step: u64,
-    pub(crate) step_s: u64,
+    pub(crate) step_ms: u64,
 }
 
 impl Tick {
     pub(crate) fn now_s(self) -> f64 {
-        (self.step * self.step_s) as f64
+        (self.step * self.step_ms) as f64 / 1000.0
+    }
+
+    pub(crate) fn step_s(self) -> f64 {
+        self.step_ms as f64 / 1000.0
+    }
+
+    /// Length of a step in whole seconds: for the water works, whose steps are.
+    pub(crate) fn whole_step_s(self) -> u64 {
+        self.step_ms / 1000
     }
 
     pub(crate) fn time(self) -> VirtualTime {
-        VirtualTime::from_secs(self.step * self.step_s)
+        VirtualTime::from_nanos(self.step * self.step_ms * 1_000_000)
     }
 }
 
@@ -70,8 +81,10 @@ pub struct Plant {
 }
 
 /// Plants that come with the program.
-const PLANTS: [(&str, &str, &str); 1] =
-    [("water", "sim/plants/water.toml", include_str!("../plants/water.toml"))];
+const PLANTS: [(&str, &str, &str); 2] = [
+    ("water", "sim/plants/water.toml", include_str!("../plants/water.toml")),
+    ("power", "sim/plants/power.toml", include_str!("../plants/power.toml")),
+];
 
 impl std::fmt::Debug for Plant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,9 +139,9 @@ impl Plant {
         self.schedule.run(&mut self.world);
     }
 
-    /// Length of a step, s.
-    pub fn step_seconds(&self) -> u64 {
-        self.design.step_s
+    /// Length of a step: whole milliseconds.
+    pub fn step_length(&self) -> Duration {
+        Duration::from_millis(self.design.step_ms)
     }
 
     /// Time at the end of the last step; the start of the run before the first.
@@ -169,7 +182,10 @@ impl Plant {
 
     /// Tells an actuator where to go. Brought into its travel; NaN is off.
     pub fn command(&mut self, actuator: ActuatorIndex, value: f64) {
-        let accepted = self.actuators[actuator.0].unit.accept(value);
+        let accepted = {
+            let info = &self.actuators[actuator.0];
+            info.unit.accept(value, info.low, info.high)
+        };
         if let Some(mut command) = self.world.get_mut::<Command>(self.actuator_entities[actuator.0]) {
             command.0 = accepted;
         }
@@ -196,7 +212,8 @@ impl Plant {
         self.design.switches.iter().map(|switch| switch.tag.as_str())
     }
 
-    /// Arms or disarms a hard-wired trip; false where there is none of this tag.
+    /// Arms or disarms a hard-wired trip; false where there is none of this tag. Relays of a power system have an
+    /// actuator for it: `TAG.BLK`.
     pub fn arm_trip(&mut self, tag: &str, armed: bool) -> bool {
         let Some(index) = self.design.trips.iter().position(|trip| trip.tag == tag) else { return false };
         match self.world.get_mut::<Trip>(self.trip_entities[index]) {
@@ -252,6 +269,14 @@ impl Plant {
                 let (offset, ramp_s, noise_sigma) = (*offset, *ramp_s, noise_sigma.abs());
                 self.set_ailment(tag, Ailment::Failing { since_s, offset, ramp_s, noise_sigma });
             }
+            (FaultKind::FrozenTransmitter, []) => self.set_ailment(tag, Ailment::Frozen),
+            (
+                FaultKind::StickingGovernor
+                | FaultKind::BreakerFailsToOpen
+                | FaultKind::LineFault
+                | FaultKind::BusFault,
+                values,
+            ) => self.set_ill(fault.kind, tag, Some(values.first().copied().unwrap_or(0.0))),
             // One value for each parameter: the file check and the search above see to it.
             _ => {}
         }
@@ -263,10 +288,12 @@ impl Plant {
     pub fn clear_fault(&mut self, kind: &str, tag: &str) -> Result<(), FaultError> {
         let design = Arc::clone(&self.design);
         let fault = find_fault(&design, kind, tag)?;
-        if fault.kind.strikes_actuators() {
-            self.set_stiction(tag, None);
-        } else {
-            self.set_ailment(tag, Ailment::None);
+        match fault.kind.strikes() {
+            Strikes::Actuator => self.set_stiction(tag, None),
+            Strikes::Instrument => self.set_ailment(tag, Ailment::None),
+            Strikes::Unit | Strikes::Breaker | Strikes::Line | Strikes::Bus => {
+                self.set_ill(fault.kind, tag, None);
+            }
         }
         self.report_fault(PlantEventKind::FaultCleared, tag, &fault.summary);
         Ok(())
@@ -296,12 +323,13 @@ impl Plant {
             }
         }
         for (entity, design) in self.switch_entities.iter().zip(&self.design.switches) {
+            let Some((priority, message)) = &design.alarm else { continue };
             if self.world.get::<Made>(*entity).is_some_and(|made| made.0) {
                 active.push(ActiveAlarm {
                     tag: design.tag.clone(),
                     instrument: design.tag.clone(),
-                    priority: design.priority,
-                    message: design.message.clone(),
+                    priority: *priority,
+                    message: message.clone(),
                 });
             }
         }
@@ -341,42 +369,34 @@ impl Plant {
         Ok(())
     }
 
-    /// Starts the demand patterns at this many seconds into them. To be called before the first step.
+    /// Starts the demand patterns at this many seconds into them, where the plant has any. To be called before the first step.
     pub fn start_patterns_at(&mut self, offset_s: u64) {
-        let now_s = self.world.resource::<Tick>().step * self.design.step_s;
-        let mut works = self.world.resource_mut::<Works>();
-        works.pattern_offset_s = offset_s;
-        works.settle(now_s);
-        self.settle_instruments();
+        self.settle_works(|works| works.pattern_offset_s = offset_s);
     }
 
     /// Holds the head of the clearwell's outlet, m, instead of letting it follow the level: for comparison with a
     /// network model that has a reservoir there.
     pub fn hold_suction_head(&mut self, head_m: Option<f64>) {
-        let now_s = self.world.resource::<Tick>().step * self.design.step_s;
-        let mut works = self.world.resource_mut::<Works>();
-        works.held_suction_head_m = head_m;
-        works.settle(now_s);
-        self.settle_instruments();
+        self.settle_works(|works| works.held_suction_head_m = head_m);
     }
 
-    /// Water that came, went and stayed since the start.
-    pub fn water_balance(&self) -> WaterBalance {
-        self.world.resource::<Works>().balance
+    /// Water that came, went and stayed since the start; none where no water flows.
+    pub fn water_balance(&self) -> Option<WaterBalance> {
+        self.works().map(|works| works.balance)
     }
 
     /// Network solutions since the start that missed their tolerance. None is the rule.
     pub fn unconverged_solutions(&self) -> u64 {
-        self.world.resource::<Works>().distribution.unconverged
+        self.works().map_or(0, |works| works.distribution.unconverged)
     }
 
     /// Whether demands follow pressure at present, because a tank has run empty.
     pub fn is_pressure_driven(&self) -> bool {
-        self.world.resource::<Works>().distribution.pressure_driven
+        self.works().is_some_and(|works| works.distribution.pressure_driven)
     }
 
     /// Names of the values of [`Plant::row`]: for each instrument `TAG` as sent and `TAG.true`; for each actuator
-    /// `TAG.cmd` and `TAG.pos`; switches; overflow and unserved demand in L/s; money lost.
+    /// `TAG.cmd` and `TAG.pos`; switches; what no instrument shows, by the kind of plant; money lost.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
@@ -395,11 +415,7 @@ impl Plant {
         for entity in &self.switch_entities {
             row.push(self.world.get::<Made>(*entity).map_or(f64::NAN, |made| f64::from(u8::from(made.0))));
         }
-        let works = self.world.resource::<Works>();
-        let per_step = 1e3 / self.design.step_s as f64;
-        row.push(works.moved.overflow_m3 * per_step);
-        row.push(works.treated.overflow_m3 * per_step);
-        row.push((works.moved.wanted_m3 - works.moved.delivered_m3) * per_step);
+        self.world.resource::<Process>().push_values(row);
         row.push(self.world.resource::<Account>().total());
     }
 
@@ -414,26 +430,31 @@ impl Plant {
     fn build(design: Arc<Design>, seed: u64) -> Self {
         let mut world = World::new();
         let actuator_entities = build::spawn_actuators(&mut world, &design);
-        let works = Works::new(Arc::clone(&design));
-        let instrument_entities = build::spawn_instruments(&mut world, &design, &works, seed);
+        let process = Process::new(&design);
+        let instrument_entities = build::spawn_instruments(&mut world, &design, &process, seed);
         let (alarm_entities, trip_entities) =
             build::spawn_guards(&mut world, &design, &instrument_entities, &actuator_entities);
         let switch_entities = design
             .switches
             .iter()
-            .map(|switch| world.spawn((Switch(switch.clone()), Made::default())).id())
+            .map(|switch| {
+                let made = Made(process.contact(switch.sees, false).0);
+                world.spawn((Switch(switch.clone()), made)).id()
+            })
             .collect();
-        world.insert_resource(Tick { step: 0, step_s: design.step_s });
+        world.insert_resource(Tick { step: 0, step_ms: design.step_ms });
         world.insert_resource(Journal::default());
         world.insert_resource(ActuatorEntities(actuator_entities.clone()));
         world.insert_resource(ReferenceControl::new(Arc::clone(&design)));
         world.insert_resource(Account::new(Arc::clone(&design)));
-        world.insert_resource(works);
+        let columns = build::columns(&design, &process);
+        world.insert_resource(MeasureEvery(design.measure_every));
+        world.insert_resource(process);
         let mut plant = Self {
             schedule: build::schedule(),
             instruments: build::instrument_infos(&design),
             actuators: build::actuator_infos(&design),
-            columns: build::columns(&design),
+            columns,
             world,
             design,
             instrument_entities,
@@ -449,8 +470,8 @@ impl Plant {
     /// Lets every instrument stand at its value, as after a long time without change.
     fn settle_instruments(&mut self) {
         for (entity, design) in self.instrument_entities.iter().zip(&self.design.instruments) {
-            let works = self.world.resource::<Works>();
-            let (truth, probed) = (works.value(design.measures), works.value_at_probe(design.measures));
+            let process = self.world.resource::<Process>();
+            let (truth, probed) = (process.value(design.measures), process.value_at_probe(design.measures));
             let mut entity = self.world.entity_mut(*entity);
             entity.insert((Truth(truth), Lagged(probed), Transmitted(probed.clamp(design.low, design.high))));
         }
@@ -464,6 +485,30 @@ impl Plant {
     fn set_ailment(&mut self, tag: &str, ailment: Ailment) {
         let Some(InstrumentIndex(index)) = self.instrument_index(tag) else { return };
         self.world.entity_mut(self.instrument_entities[index]).insert(ailment);
+    }
+
+    /// Makes a part of a power system ill, or well again.
+    fn set_ill(&mut self, kind: FaultKind, tag: &str, value: Option<f64>) {
+        let step = self.world.resource::<Tick>().step;
+        if let Process::Power(grid) = &mut *self.world.resource_mut::<Process>() {
+            grid.set_ill(kind, tag, value, step);
+        }
+    }
+
+    fn works(&self) -> Option<&Works> {
+        match self.world.resource::<Process>() {
+            Process::Water(works) => Some(works),
+            Process::Power(_) => None,
+        }
+    }
+
+    fn settle_works(&mut self, change: impl FnOnce(&mut Works)) {
+        let now_s = self.world.resource::<Tick>().now_s() as u64;
+        if let Process::Water(works) = &mut *self.world.resource_mut::<Process>() {
+            change(works);
+            works.settle(now_s);
+        }
+        self.settle_instruments();
     }
 
     fn report_fault(&mut self, kind: PlantEventKind, tag: &str, summary: &str) {

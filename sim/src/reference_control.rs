@@ -9,10 +9,11 @@ use std::sync::Arc;
 use bevy_ecs::prelude::{Query, Res, ResMut, Resource};
 
 use crate::actuator::Command;
-use crate::design::{Design, DosingDesign, LoopLaw, Measure};
+use crate::design::water::{DosingDesign, LoopLaw, PumpDesign, WaterMeasure};
+use crate::design::{Design, ProcessDesign};
 use crate::distribution::Band;
 use crate::plant::Tick;
-use crate::works::{ActuatorEntities, Works};
+use crate::process::{ActuatorEntities, Process};
 
 /// Setpoints, and which loops are closed.
 #[derive(Resource, Debug)]
@@ -90,11 +91,18 @@ impl ReferenceControl {
         self.setpoints.iter().find(|(tag, _)| tag == name).map_or(0.0, |(_, value)| *value)
     }
 
+    fn pumps(design: &Design) -> &[PumpDesign] {
+        match &design.process {
+            ProcessDesign::Water(water) => &water.pumps,
+            ProcessDesign::Power(_) => &[],
+        }
+    }
+
     fn arrange(&mut self) {
         self.bands.clear();
         for (control, manual) in self.design.loops.iter().zip(&self.in_manual) {
             let LoopLaw::TankBand { tank, on, off } = &control.law else { continue };
-            let pump = self.design.pumps.iter().position(|pump| pump.actuator == control.actuator);
+            let pump = Self::pumps(&self.design).iter().position(|pump| pump.actuator == control.actuator);
             if let (Some(pump), true, false) = (pump, self.is_on, *manual) {
                 self.bands.push(Band {
                     tank: *tank,
@@ -115,11 +123,12 @@ fn speed_for_dose(design: &DosingDesign, dose_g_m3: f64, flow_m3_s: f64) -> f64 
 /// Runs the closed loops that are not tank bands.
 pub(crate) fn control(
     tick: Res<Tick>,
-    works: Res<Works>,
+    process: Res<Process>,
     entities: Res<ActuatorEntities>,
     mut reference: ResMut<ReferenceControl>,
     mut commands: Query<&mut Command>,
 ) {
+    let Process::Water(works) = &*process else { return };
     if !reference.is_on {
         return;
     }
@@ -131,7 +140,7 @@ pub(crate) fn control(
         let value = match &control.law {
             LoopLaw::TankBand { .. } => continue,
             LoopLaw::Dose { setpoint } => {
-                let treatment = &design.treatment;
+                let treatment = &works.water.treatment;
                 let dosing = if control.actuator == treatment.naoh.pump {
                     &treatment.naoh
                 } else {
@@ -140,9 +149,9 @@ pub(crate) fn control(
                 speed_for_dose(dosing, reference.setpoint(&setpoint.0), works.treatment.raw_flow_m3_s)
             }
             LoopLaw::ClearwellLevel { setpoint, gain_percent_per_m, reset_s } => {
-                let error_m = reference.setpoint(&setpoint.0) - works.value(Measure::ClearwellLevel);
+                let error_m = reference.setpoint(&setpoint.0) - works.value(WaterMeasure::ClearwellLevel);
                 let proportional = gain_percent_per_m * error_m;
-                let integral = reference.integrals[index] + proportional * tick.step_s as f64 / reset_s;
+                let integral = reference.integrals[index] + proportional * tick.step_s() / reset_s;
                 let output = proportional + integral;
                 // The integral waits while the valve is at an end of its travel.
                 if (0.0..=100.0).contains(&output) {

@@ -16,7 +16,7 @@
 use std::collections::VecDeque;
 
 use crate::chemistry::{Carbonate, NAOH_G_MOL};
-use crate::design::{DosingDesign, TreatmentDesign};
+use crate::design::water::{DosingDesign, TreatmentDesign};
 
 /// What a cubic metre of water carries.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -258,10 +258,12 @@ impl Treatment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::design::Design;
+    use crate::design::{Design, ProcessDesign};
 
     fn design() -> TreatmentDesign {
-        Design::read("water.toml", include_str!("../plants/water.toml")).unwrap().treatment
+        let design = Design::read("water.toml", include_str!("../plants/water.toml")).unwrap();
+        let ProcessDesign::Water(water) = &design.process else { panic!("not a water works") };
+        water.treatment.clone()
     }
 
     const USUAL: Settings = Settings { valve_percent: 50.0, naoh_percent: 28.0, hypochlorite_percent: 25.0 };

@@ -36,8 +36,9 @@ pub(crate) fn plant(args: &PlantArgs) -> Result<Exit> {
     }
     let mut sets = sets.into_iter().peekable();
     let mut csv = args.csv.as_deref().map(|path| Table::create(path, &plant)).transpose()?;
-    let steps = (args.hours * 3600.0 / plant.step_seconds() as f64).round() as u64;
-    let progress = Progress::start("plant", VirtualTime::from_secs(steps * plant.step_seconds()));
+    let steps = (args.hours * 3600.0 / plant.step_length().as_secs_f64()).round() as u64;
+    let end = VirtualTime::from_secs_f64(steps as f64 * plant.step_length().as_secs_f64());
+    let progress = Progress::start("plant", end);
     let mut events = Vec::new();
     if let Some(table) = &mut csv {
         table.row(&plant)?;
@@ -87,12 +88,12 @@ fn report(args: &PlantArgs, plant: &Plant, events: &[PlantEvent]) {
             .iter()
             .map(|limit| serde_json::json!({ "name": limit.name, "first_s": limit.first }))
             .collect();
-        println!(
-            "{}",
-            serde_json::json!({ "plant": plant.name(), "seconds": plant.time(), "values": values, "limits": limits,
-                "harm": harm.total, "currency": harm.currency, "events": events.len(),
-                "water_balance_relative_error": balance.relative_error() })
-        );
+        let mut report = serde_json::json!({ "plant": plant.name(), "seconds": plant.time(), "values": values,
+            "limits": limits, "harm": harm.total, "currency": harm.currency, "events": events.len() });
+        if let Some(balance) = balance {
+            report["water_balance_relative_error"] = balance.relative_error().into();
+        }
+        println!("{report}");
         return;
     }
     println!("{}, {:.1} h of plant under its reference control", plant.title(), args.hours);
@@ -118,7 +119,9 @@ fn report(args: &PlantArgs, plant: &Plant, events: &[PlantEvent]) {
         println!("\n{}: {}", limit.first.unwrap_or_default(), limit.message);
     }
     println!("\nharm: {:.0} {}", harm.total, harm.currency);
-    println!("water balance: {:.1e} of the water moved is unaccounted for", balance.relative_error());
+    if let Some(balance) = balance {
+        println!("water balance: {:.1e} of the water moved is unaccounted for", balance.relative_error());
+    }
 }
 
 /// The plant's values as comma-separated rows: time, then [`Plant::columns`].

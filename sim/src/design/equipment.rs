@@ -1,26 +1,28 @@
 //! The tables of actuators, treatment and instruments.
 
+use serde_spanned::Spanned;
 use site::FileError;
 
 use super::check::Check;
-use super::{
-    ActuatorDesign, ClearwellDesign, DosingDesign, InstrumentDesign, Measure, SECONDS_PER_HOUR,
-    TreatmentDesign,
-};
+use super::water::{ClearwellDesign, DosingDesign, TreatmentDesign, WaterMeasure};
+use super::{ActuatorDesign, InstrumentDesign, Measure, SECONDS_PER_HOUR};
 use crate::chemistry::Carbonate;
-use crate::file::{ActuatorUnit, DosingTable, MeasureKey, Name, PlantFile};
+use crate::file::water::{DosingTable, MeasureKey, WaterFile};
+use crate::file::{ActuatorUnit, InstrumentTable, Name};
 
-pub(super) fn actuators(check: &Check<'_>, file: &PlantFile) -> Result<Vec<ActuatorDesign>, FileError> {
+pub(super) fn actuators(check: &Check<'_>, file: &WaterFile) -> Result<Vec<ActuatorDesign>, FileError> {
     file.actuators
         .iter()
         .map(|table| {
-            let highest = if table.unit == ActuatorUnit::Percent { 100.0 } else { 1.0 };
+            let high = if table.unit == ActuatorUnit::Percent { 100.0 } else { 1.0 };
             Ok(ActuatorDesign {
                 tag: check.tag(&table.tag)?,
                 description: table.description.clone(),
                 unit: table.unit,
+                low: 0.0,
+                high,
                 stroke_s: check.within(&table.stroke_s, "stroke_s", 0.0, 3600.0)?,
-                initial: check.within(&table.initial, "initial", 0.0, highest)?,
+                initial: check.within(&table.initial, "initial", 0.0, high)?,
             })
         })
         .collect()
@@ -28,7 +30,7 @@ pub(super) fn actuators(check: &Check<'_>, file: &PlantFile) -> Result<Vec<Actua
 
 pub(super) fn treatment(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     actuators: &[&Name],
     step_s: u64,
 ) -> Result<TreatmentDesign, FileError> {
@@ -84,15 +86,16 @@ fn dosing(check: &Check<'_>, table: &DosingTable, actuators: &[&Name]) -> Result
     })
 }
 
-pub(super) fn instruments(
+/// The instruments of any plant; `measure` knows what they can look at, and in which unit it is shown.
+pub(super) fn instruments<M>(
     check: &Check<'_>,
-    file: &PlantFile,
-    actuators: &[&Name],
+    tables: &[InstrumentTable<M>],
+    measure: impl Fn(&Spanned<M>) -> Result<(Measure, &'static str), FileError>,
 ) -> Result<Vec<InstrumentDesign>, FileError> {
-    file.instruments
+    tables
         .iter()
         .map(|table| {
-            let (measures, unit) = measure(check, file, actuators, &table.measures)?;
+            let (measures, unit) = measure(&table.measures)?;
             if table.unit.get_ref() != unit {
                 let problem = format!(
                     "{} is measured in {unit}, not in {:?}",
@@ -123,47 +126,48 @@ pub(super) fn instruments(
         .collect()
 }
 
-/// What is measured, and in which unit it is shown.
-fn measure(
+/// What is measured at a water works, and in which unit it is shown.
+pub(super) fn measure(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     actuators: &[&Name],
-    key: &serde_spanned::Spanned<MeasureKey>,
+    key: &Spanned<MeasureKey>,
 ) -> Result<(Measure, &'static str), FileError> {
     let named = |name: &String, what: &str, known: Vec<&Name>| {
-        check.find(&serde_spanned::Spanned::new(key.span(), name.clone()), what, &known)
+        check.find(&Spanned::new(key.span(), name.clone()), what, &known)
     };
     let pumps = || file.pumps.iter().map(|pump| &pump.name);
-    Ok(match key.get_ref() {
-        MeasureKey::RawFlow => (Measure::RawFlow, "L/s"),
-        MeasureKey::RawPh => (Measure::RawPh, "pH"),
-        MeasureKey::RawTemperature => (Measure::RawTemperature, "degC"),
+    let (measure, unit) = match key.get_ref() {
+        MeasureKey::RawFlow => (WaterMeasure::RawFlow, "L/s"),
+        MeasureKey::RawPh => (WaterMeasure::RawPh, "pH"),
+        MeasureKey::RawTemperature => (WaterMeasure::RawTemperature, "degC"),
         MeasureKey::ActuatorPosition(tag) => {
-            (Measure::ActuatorPosition(named(tag, "actuator", actuators.to_vec())?), "%")
+            (WaterMeasure::ActuatorPosition(named(tag, "actuator", actuators.to_vec())?), "%")
         }
-        MeasureKey::MixerPh => (Measure::MixerPh, "pH"),
-        MeasureKey::MixerChlorine => (Measure::MixerChlorine, "mg/L"),
-        MeasureKey::NaohFlow => (Measure::NaohFlow, "L/h"),
-        MeasureKey::NaohLevel => (Measure::NaohLevel, "%"),
-        MeasureKey::HypochloriteFlow => (Measure::HypochloriteFlow, "L/h"),
-        MeasureKey::HypochloriteLevel => (Measure::HypochloriteLevel, "%"),
-        MeasureKey::ClearwellLevel => (Measure::ClearwellLevel, "m"),
-        MeasureKey::ClearwellPh => (Measure::ClearwellPh, "pH"),
-        MeasureKey::ClearwellChlorine => (Measure::ClearwellChlorine, "mg/L"),
+        MeasureKey::MixerPh => (WaterMeasure::MixerPh, "pH"),
+        MeasureKey::MixerChlorine => (WaterMeasure::MixerChlorine, "mg/L"),
+        MeasureKey::NaohFlow => (WaterMeasure::NaohFlow, "L/h"),
+        MeasureKey::NaohLevel => (WaterMeasure::NaohLevel, "%"),
+        MeasureKey::HypochloriteFlow => (WaterMeasure::HypochloriteFlow, "L/h"),
+        MeasureKey::HypochloriteLevel => (WaterMeasure::HypochloriteLevel, "%"),
+        MeasureKey::ClearwellLevel => (WaterMeasure::ClearwellLevel, "m"),
+        MeasureKey::ClearwellPh => (WaterMeasure::ClearwellPh, "pH"),
+        MeasureKey::ClearwellChlorine => (WaterMeasure::ClearwellChlorine, "mg/L"),
         MeasureKey::LinkFlow(name) => {
             let links = file.pipes.iter().map(|pipe| &pipe.name).chain(pumps()).collect();
-            (Measure::LinkFlow(named(name, "pipe or pump", links)?), "L/s")
+            (WaterMeasure::LinkFlow(named(name, "pipe or pump", links)?), "L/s")
         }
         MeasureKey::Pressure(name) => {
             let junctions = file.junctions.iter().map(|junction| &junction.name).collect();
-            (Measure::Pressure(named(name, "junction", junctions)?), "m")
+            (WaterMeasure::Pressure(named(name, "junction", junctions)?), "m")
         }
         MeasureKey::MotorCurrent(name) => {
-            (Measure::MotorCurrent(named(name, "pump", pumps().collect())?), "A")
+            (WaterMeasure::MotorCurrent(named(name, "pump", pumps().collect())?), "A")
         }
         MeasureKey::TankLevel(name) => {
             let tanks = file.tanks.iter().map(|tank| &tank.name).collect();
-            (Measure::TankLevel(named(name, "tank", tanks)?), "m")
+            (WaterMeasure::TankLevel(named(name, "tank", tanks)?), "m")
         }
-    })
+    };
+    Ok((Measure::Water(measure), unit))
 }

@@ -3,16 +3,18 @@
 use site::FileError;
 
 use super::check::Check;
+use super::water::{LoopDesign, LoopLaw};
 use super::{
-    AlarmDesign, FaultDesign, HarmDesign, LimitDesign, LoopDesign, LoopLaw, LossDesign, SECONDS_PER_HOUR,
+    AlarmDesign, Contact, FaultDesign, HarmDesign, LimitDesign, Loss, LossDesign, SECONDS_PER_HOUR,
     SwitchDesign, TripDesign,
 };
-use crate::fault::FaultKind;
-use crate::file::{AlarmTable, Name, PlantFile, ReferenceLaw, TripTable};
+use crate::fault::{FaultKind, Strikes};
+use crate::file::water::{ReferenceLaw, TripTable, WaterFile};
+use crate::file::{AlarmTable, FaultTable, HarmTable, Name};
 
 pub(super) fn switches(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     tanks: &[&Name],
 ) -> Result<Vec<SwitchDesign>, FileError> {
     file.switches
@@ -20,11 +22,12 @@ pub(super) fn switches(
         .map(|table| {
             Ok(SwitchDesign {
                 tag: check.tag(&table.tag)?,
-                tank: check.find(&table.tank, "tank", tanks)?,
-                high_m: check.positive(&table.high_m, "high_m")?,
-                deadband_m: check.positive(&table.deadband_m, "deadband_m")?,
-                priority: check.priority(&table.priority)?,
-                message: table.message.clone(),
+                sees: Contact::TankLevel {
+                    tank: check.find(&table.tank, "tank", tanks)?,
+                    high_m: check.positive(&table.high_m, "high_m")?,
+                    deadband_m: check.positive(&table.deadband_m, "deadband_m")?,
+                },
+                alarm: Some((check.priority(&table.priority)?, table.message.clone())),
             })
         })
         .collect()
@@ -67,14 +70,15 @@ pub(super) fn trip(
     })
 }
 
-pub(super) fn faults(
+/// The faults of any plant; `targets` says what a kind of fault can strike there and what that is called, or nothing
+/// where the plant has no such thing.
+pub(super) fn faults<'n>(
     check: &Check<'_>,
-    file: &PlantFile,
-    actuators: &[&Name],
-    instruments: &[&Name],
+    tables: &[FaultTable],
+    targets: impl Fn(Strikes) -> Option<(&'static str, Vec<&'n Name>)>,
 ) -> Result<Vec<FaultDesign>, FileError> {
     let mut faults: Vec<FaultDesign> = Vec::new();
-    for table in &file.faults {
+    for table in tables {
         let Some(kind) = FaultKind::named(table.kind.get_ref()) else {
             let problem = format!("unknown kind of fault {:?}", table.kind.get_ref());
             return Err(check.refuse(
@@ -83,16 +87,20 @@ pub(super) fn faults(
                 format!("write one of {}", FaultKind::names().join(", ")),
             ));
         };
-        if kind.strikes_actuators() {
-            check.find(&table.tag, "actuator", actuators)?;
-        } else {
-            check.find(&table.tag, "instrument", instruments)?;
-        }
+        let Some((what, known)) = targets(kind.strikes()) else {
+            let problem = format!("a {} does not happen in this kind of plant", kind.name());
+            return Err(check.refuse(&table.kind, problem, "take the table out"));
+        };
+        check.find(&table.tag, what, &known)?;
         if let Some((key, value)) =
             table.defaults.iter().find(|(key, _)| !kind.parameters().contains(&key.as_str()))
         {
             let problem = format!("a {} has no parameter {key:?}", kind.name());
-            return Err(check.refuse(value, problem, format!("write {}", kind.parameters().join(", "))));
+            let fix = match kind.parameters() {
+                [] => "take its defaults out".to_owned(),
+                known => format!("write {}", known.join(", ")),
+            };
+            return Err(check.refuse(value, problem, fix));
         }
         let mut defaults = Vec::new();
         for parameter in kind.parameters() {
@@ -112,12 +120,13 @@ pub(super) fn faults(
     Ok(faults)
 }
 
-pub(super) fn harm(
+/// The harm of any plant; `loss_of` says what the keys of its kind mean.
+pub(super) fn harm<L: Copy>(
     check: &Check<'_>,
-    file: &PlantFile,
+    table: &HarmTable<L>,
     instruments: &[&Name],
+    loss_of: impl Fn(L) -> Loss,
 ) -> Result<HarmDesign, FileError> {
-    let table = &file.harm;
     check.all_different(table.limits.iter().map(|l| &l.name).chain(table.losses.iter().map(|l| &l.name)))?;
     let mut limits = Vec::new();
     for limit in &table.limits {
@@ -150,7 +159,7 @@ pub(super) fn harm(
         };
         losses.push(LossDesign {
             name: check.tag(&loss.name)?,
-            of: loss.of,
+            of: loss_of(loss.of),
             price_each: check.within(&loss.price_each, "price_each", 0.0, 1e9)?,
             free_per_s: loss.free_per_h / SECONDS_PER_HOUR,
             limit,
@@ -161,7 +170,7 @@ pub(super) fn harm(
 
 pub(super) fn loops(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     actuators: &[&Name],
     tanks: &[&Name],
 ) -> Result<Vec<LoopDesign>, FileError> {

@@ -3,12 +3,13 @@
 use site::FileError;
 
 use super::check::Check;
-use super::{Demand, Motor, Pattern, PumpDesign, TankDesign, WaterNetwork};
-use crate::file::{ActuatorUnit, MotorTable, Name, PipeTable, PlantFile, PumpTable};
+use super::water::{Demand, Motor, Pattern, PumpDesign, TankDesign, WaterNetwork};
+use crate::file::water::{MotorTable, PipeTable, PumpTable, WaterFile};
+use crate::file::{ActuatorUnit, Name};
 use crate::hydraulics::gga::{End, Link, Network};
 use crate::hydraulics::law::Law;
 
-pub(super) fn water_network(check: &Check<'_>, file: &PlantFile) -> Result<WaterNetwork, FileError> {
+pub(super) fn water_network(check: &Check<'_>, file: &WaterFile) -> Result<WaterNetwork, FileError> {
     let junction_names: Vec<&Name> = file.junctions.iter().map(|junction| &junction.name).collect();
     let fixed_names: Vec<&Name> =
         std::iter::once(&file.reservoir.name).chain(file.tanks.iter().map(|tank| &tank.name)).collect();
@@ -74,7 +75,7 @@ pub(super) fn water_network(check: &Check<'_>, file: &PlantFile) -> Result<Water
 
 fn tanks(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     at_fixed: impl Fn(usize, f64) -> Vec<(usize, f64)>,
 ) -> Result<Vec<TankDesign>, FileError> {
     file.tanks
@@ -94,7 +95,7 @@ fn tanks(
         .collect()
 }
 
-fn demands(check: &Check<'_>, file: &PlantFile) -> Result<(Vec<Demand>, Vec<Pattern>), FileError> {
+fn demands(check: &Check<'_>, file: &WaterFile) -> Result<(Vec<Demand>, Vec<Pattern>), FileError> {
     let pattern_names: Vec<&Name> = file.patterns.iter().map(|pattern| &pattern.name).collect();
     let mut demands = Vec::new();
     for (junction, table) in file.junctions.iter().enumerate() {
@@ -123,7 +124,7 @@ fn demands(check: &Check<'_>, file: &PlantFile) -> Result<(Vec<Demand>, Vec<Patt
 
 pub(super) fn pumps(
     check: &Check<'_>,
-    file: &PlantFile,
+    file: &WaterFile,
     actuators: &[&Name],
 ) -> Result<Vec<PumpDesign>, FileError> {
     let first = file.pipes.len();

@@ -11,8 +11,8 @@ use crate::fault::{Ailment, Stiction};
 use crate::guard::{Alarm, Latch, Trip, Watches, watch_alarms, watch_switches, watch_trips};
 use crate::harm::account;
 use crate::instrument::{Lagged, Looks, Noise, Transmitted, Transmitter, Truth, lag_share, measure};
+use crate::process::{Process, solve};
 use crate::reference_control::control;
-use crate::works::{Works, solve_water};
 
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -37,7 +37,7 @@ pub(super) fn schedule() -> Schedule {
     schedule.add_systems((
         control.in_set(Phase::Control),
         move_actuators.in_set(Phase::Actuate),
-        solve_water.in_set(Phase::Solve),
+        solve.in_set(Phase::Solve),
         measure.in_set(Phase::Measure),
         (watch_alarms, watch_switches, watch_trips).chain().in_set(Phase::Guard),
         account.in_set(Phase::Account),
@@ -47,21 +47,26 @@ pub(super) fn schedule() -> Schedule {
 
 pub(super) fn spawn_actuators(world: &mut World, design: &Design) -> Vec<Entity> {
     let spawn = |actuator: &ActuatorDesign| {
-        let travel = Travel { full: actuator.unit.full(), stroke_s: actuator.stroke_s };
+        let travel = Travel { full: actuator.high - actuator.low, stroke_s: actuator.stroke_s };
         let (command, position) = (Command(actuator.initial), Position(actuator.initial));
         world.spawn((travel, command, position, Tripped::default(), Stiction::default())).id()
     };
     design.actuators.iter().map(spawn).collect()
 }
 
-pub(super) fn spawn_instruments(world: &mut World, design: &Design, works: &Works, seed: u64) -> Vec<Entity> {
+pub(super) fn spawn_instruments(
+    world: &mut World,
+    design: &Design,
+    process: &Process,
+    seed: u64,
+) -> Vec<Entity> {
     let spawn = |instrument: &InstrumentDesign| {
-        let value = works.value_at_probe(instrument.measures);
+        let value = process.value_at_probe(instrument.measures);
         let transmitter = Transmitter {
             low: instrument.low,
             high: instrument.high,
             noise_sigma: instrument.noise_sigma,
-            share: lag_share(instrument.lag_s, design.step_s as f64),
+            share: lag_share(instrument.lag_s, 1e-3 * (design.step_ms * design.measure_every) as f64),
             resolution: instrument.resolution,
         };
         let noise = Noise {
@@ -120,12 +125,14 @@ pub(super) fn actuator_infos(design: &Design) -> Vec<ActuatorInfo> {
         tag: actuator.tag.clone(),
         description: actuator.description.clone(),
         unit: actuator.unit,
+        low: actuator.low,
+        high: actuator.high,
         stroke_s: actuator.stroke_s,
     };
     design.actuators.iter().map(info).collect()
 }
 
-pub(super) fn columns(design: &Design) -> Vec<String> {
+pub(super) fn columns(design: &Design, process: &Process) -> Vec<String> {
     let mut columns = Vec::new();
     for instrument in &design.instruments {
         columns.extend([instrument.tag.clone(), format!("{}.true", instrument.tag)]);
@@ -134,9 +141,7 @@ pub(super) fn columns(design: &Design) -> Vec<String> {
         columns.extend([format!("{}.cmd", actuator.tag), format!("{}.pos", actuator.tag)]);
     }
     columns.extend(design.switches.iter().map(|switch| switch.tag.clone()));
-    columns.extend(
-        ["TANK.overflow_l_s", "CLEARWELL.overflow_l_s", "DEMAND.unserved_l_s", "HARM.money"]
-            .map(str::to_owned),
-    );
+    columns.extend(process.value_names().iter().map(|name| (*name).to_owned()));
+    columns.push("HARM.money".to_owned());
     columns
 }

@@ -9,6 +9,10 @@ mod determinism;
 mod dosing;
 mod faults;
 mod minitown;
+mod power_abuse;
+mod power_files;
+mod power_plant;
+mod power_reference;
 
 use sim::Plant;
 
@@ -21,7 +25,7 @@ fn controlled(seed: u64) -> Plant {
 
 /// Runs for some seconds.
 fn run(plant: &mut Plant, seconds: u64) {
-    for _ in 0..seconds / plant.step_seconds() {
+    for _ in 0..u128::from(seconds) * 1000 / plant.step_length().as_millis() {
         plant.step();
     }
 }
