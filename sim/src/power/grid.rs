@@ -20,15 +20,15 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use super::breaker::{Breaker, Moved};
-use super::design::{GridDesign, Place, PowerContact, PowerMeasure};
-use super::flow::{angle_of, size_of};
+use super::design::{GridDesign, Place};
+use super::flow::size_of;
 use super::machine::Drive;
 use super::network::Switching;
 use super::protection::{Relay, Shaft, TapChanger};
+use super::readings::degrees_between;
 use super::system::System;
 use crate::design::ActuatorDesign;
 use crate::fault::FaultKind;
-use crate::file::power::LossKey;
 use crate::journal::{Journal, PlantEventKind};
 
 /// The state of a power system with everything around it.
@@ -43,7 +43,7 @@ pub(crate) struct Grid {
     pub(super) now: u64,
     pub(super) breakers: Vec<Breaker>,
     pub(super) units: Vec<UnitState>,
-    taps: Vec<TapChanger>,
+    pub(super) taps: Vec<TapChanger>,
     pub(super) relays: Vec<Relay>,
     pub(super) stages: Vec<Vec<Relay>>,
     pub(super) permissive: Vec<bool>,
@@ -51,7 +51,7 @@ pub(crate) struct Grid {
     /// Steps at which faults of lines and buses end.
     line_faults: Vec<Option<u64>>,
     bus_faults: Vec<Option<u64>>,
-    tally: Tally,
+    pub(super) tally: Tally,
     reports: Vec<Report>,
 }
 
@@ -70,16 +70,16 @@ pub(super) struct UnitState {
 pub(super) struct Frequency {
     /// None where there is no voltage to measure it on.
     pub(super) hz: Option<f64>,
-    slow_hz: Option<f64>,
+    pub(super) slow_hz: Option<f64>,
 }
 
 /// What was lost in the last step.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tally {
-    unserved_mwh: f64,
-    life: f64,
-    unit_trips: u32,
-    destroyed: u32,
+pub(super) struct Tally {
+    pub(super) unserved_mwh: f64,
+    pub(super) life: f64,
+    pub(super) unit_trips: u32,
+    pub(super) destroyed: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -94,7 +94,7 @@ struct Report {
 /// Customers below this voltage have none to speak of, per unit: contactors have dropped.
 const SERVED_PU: f64 = 0.5;
 /// Time constant over which the rate of change of frequency is taken, s.
-const ROCOF_S: f64 = 0.1;
+pub(super) const ROCOF_S: f64 = 0.1;
 
 impl Grid {
     pub(crate) fn new(design: Arc<GridDesign>, actuators: &[ActuatorDesign]) -> Self {
@@ -203,62 +203,6 @@ impl Grid {
         }
     }
 
-    /// The quantity that an instrument is about, in the instrument's unit.
-    pub(crate) fn value(&self, measure: PowerMeasure) -> f64 {
-        let (design, system) = (&*self.design, &self.system);
-        match measure {
-            PowerMeasure::VoltageKv(bus) => size_of(system.voltage(bus)) * design.bus_kv[bus],
-            PowerMeasure::AngleDeg(bus) => degrees_between(system.voltage(bus), system.voltage(0)),
-            PowerMeasure::FrequencyHz(bus) => self.frequencies[bus].hz.unwrap_or(0.0),
-            PowerMeasure::RocofHzS(bus) => {
-                let frequency = self.frequencies[bus];
-                frequency.hz.zip(frequency.slow_hz).map_or(0.0, |(hz, slow_hz)| (hz - slow_hz) / ROCOF_S)
-            }
-            PowerMeasure::BreakerMw(breaker) => self.breaker_power(breaker).re * design.base_mva,
-            PowerMeasure::BreakerMvar(breaker) => self.breaker_power(breaker).im * design.base_mva,
-            PowerMeasure::BreakerAngleDeg(breaker) => {
-                let (bus, far) = self.sides(breaker);
-                degrees_between(far, bus)
-            }
-            PowerMeasure::UnitMw(unit) => system.terminal_power(unit).re * design.base_mva,
-            PowerMeasure::UnitMvar(unit) => system.terminal_power(unit).im * design.base_mva,
-            PowerMeasure::UnitSpeedHz(unit) => {
-                system.units()[unit].motion.speed * system.design().frequency_hz
-            }
-            PowerMeasure::UnitAngleDeg(unit) => degrees_between(system.emf(unit), system.emf(0)),
-            PowerMeasure::UnitTorquePeakPu(unit) => self.units[unit].shaft.peak_pu,
-            PowerMeasure::Tap(load) => f64::from(self.taps[load].tap),
-        }
-    }
-
-    /// Whether a contact is made.
-    pub(crate) fn contact(&self, contact: PowerContact) -> bool {
-        match contact {
-            PowerContact::BreakerClosed(breaker) => self.breakers[breaker].is_closed(),
-            PowerContact::BreakerOpen(breaker) => self.breakers[breaker].is_open(),
-            PowerContact::SpringCharged(breaker) => self.breakers[breaker].is_charged(self.now),
-            PowerContact::Relay(relay) => self.relays[relay].operated,
-            PowerContact::Stage { shedding, stage } => self.stages[shedding][stage].operated,
-            PowerContact::Permissive(check) => self.permissive[check],
-            PowerContact::LockedOut(unit) => self.units[unit].is_locked_out,
-        }
-    }
-
-    /// What was lost in the last step.
-    pub(crate) fn lost(&self, loss: LossKey) -> f64 {
-        match loss {
-            LossKey::UnservedMwh => self.tally.unserved_mwh,
-            LossKey::ShaftLifePercent => 100.0 * self.tally.life,
-            LossKey::UnitTrips => f64::from(self.tally.unit_trips),
-            LossKey::UnitsDestroyed => f64::from(self.tally.destroyed),
-        }
-    }
-
-    /// Load that is not served, MW, and life of shafts that is used up, per cent.
-    pub(crate) fn unseen(&self) -> [f64; 2] {
-        [self.tally.unserved_mwh * 3600.0 / self.design.step_s, 100.0 * self.life_used()]
-    }
-
     pub(super) fn is_on(&self, actuator: usize) -> bool {
         self.levels[actuator] >= 0.5
     }
@@ -278,23 +222,6 @@ impl Grid {
         self.reports.push(Report { kind, tag: tag.to_owned(), value, message: message.into(), priority });
     }
 
-    /// Voltages at both sides of a breaker: of its bus, and behind it.
-    pub(super) fn sides(&self, breaker: usize) -> (Complex64, Complex64) {
-        let (system, network) = (&self.system, &self.system.design().network);
-        match self.design.breakers[breaker].place {
-            Place::Line { branch, end } | Place::Unit { branch, end } => {
-                let ends = [network.branches[branch].from, network.branches[branch].to];
-                let far = network.branch_side_voltage(system.switching(), system.voltages(), branch, end);
-                (system.voltage(ends[end]), far)
-            }
-            Place::Load(load) => {
-                let voltage = system.voltage(self.design.loads[load].bus);
-                let far = if self.breakers[breaker].touches() { voltage } else { Complex64::default() };
-                (voltage, far)
-            }
-        }
-    }
-
     /// Takes a unit off for good reason: breaker and steam, until somebody resets the lockout.
     pub(super) fn lock_out(&mut self, unit: usize) {
         if !self.units[unit].is_locked_out {
@@ -303,24 +230,8 @@ impl Grid {
         }
     }
 
-    fn life_used(&self) -> f64 {
+    pub(super) fn life_used(&self) -> f64 {
         self.units.iter().map(|unit| unit.shaft.used).sum()
-    }
-
-    fn breaker_power(&self, breaker: usize) -> Complex64 {
-        let (system, network) = (&self.system, &self.system.design().network);
-        match self.design.breakers[breaker].place {
-            Place::Line { branch, end } => {
-                network.branch_power(system.switching(), system.voltages(), branch, end)
-            }
-            Place::Unit { branch, end } => {
-                -network.branch_power(system.switching(), system.voltages(), branch, end)
-            }
-            Place::Load(load) => {
-                let bus = self.design.loads[load].bus;
-                system.voltage(bus).norm_sqr() * system.switching().load[bus].conj()
-            }
-        }
     }
 
     fn set_units(&mut self, design: &GridDesign) {
@@ -400,6 +311,10 @@ impl Grid {
         for (index, breaker) in design.breakers.iter().enumerate() {
             if self.is_on(breaker.trip_coil) || held_open.contains(&index) {
                 self.breakers[index].trip(self.now, design.timing);
+                if self.is_pulsed(breaker.close_coil) && self.breakers[index].is_open() {
+                    let message = "a trip stands: the breaker stays open";
+                    self.say(PlantEventKind::BreakerRefused, &breaker.tag, 0.0, message, 2);
+                }
             } else if self.is_pulsed(breaker.close_coil) && self.breakers[index].is_open() {
                 self.try_close(design, index);
             }
@@ -542,9 +457,4 @@ impl Grid {
             self.tally.unserved_mwh += (1.0 - share) * load.nominal_mw * design.step_s / 3600.0;
         }
     }
-}
-
-/// Angle of one voltage against another, degrees, from -180 to 180; 0 where either is missing.
-pub(super) fn degrees_between(voltage: Complex64, reference: Complex64) -> f64 {
-    angle_of(voltage * reference.conj()).to_degrees()
 }

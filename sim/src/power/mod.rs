@@ -1,8 +1,8 @@
 //! Electric power: a transmission system of a few machines, in phasors.
 //!
 //! Reading order: [`network`] (what the machines see), [`flow`] (the steady state), [`machine`] (one unit), [`system`]
-//! (all of it in time). These four know no tag and no plant file. Around them `breaker`, `protection` and `watch` make
-//! a plant, which `grid` runs and `design` describes.
+//! (all of it in time). These four know no tag and no plant file. Around them `breaker`, `protection`, `watch` and
+//! `readings` make a plant, which `grid` runs and `design` describes.
 
 mod breaker;
 pub(crate) mod design;
@@ -12,6 +12,7 @@ mod linear;
 pub mod machine;
 pub mod network;
 mod protection;
+mod readings;
 pub mod system;
 mod watch;
 

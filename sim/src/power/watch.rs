@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use super::design::{CheckDesign, Place, RelayDesign, RelayLaw};
 use super::flow::size_of;
-use super::grid::{Grid, degrees_between};
+use super::grid::Grid;
+use super::readings::degrees_between;
 use crate::journal::PlantEventKind;
 
 /// A side of a breaker below this voltage is dead, per unit: there is nothing to be in synchronism with.

@@ -425,3 +425,129 @@ fn a_command_of_the_value_that_is_there_changes_nothing() {
     busy.row(&mut second);
     assert!(first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits()));
 }
+
+#[test]
+fn a_dead_bus_is_energised_again_without_a_synchronism_check() {
+    let mut plant = plant();
+    pulse(&mut plant, "52-87.T");
+    pulse(&mut plant, "52-89.T");
+    run(&mut plant, 15);
+    assert_eq!((truth(&plant, "V-8"), truth(&plant, "P-L8")), (0.0, 0.0));
+    close(plant.state("LOAD.unserved_mw").unwrap(), 100.0, 1e-9, "load at bus 8, MW");
+    assert_eq!(plant.switch("25-87"), Some(true), "nothing to be in synchronism with");
+    pulse(&mut plant, "52-87.C");
+    run(&mut plant, 1);
+    assert!(truth(&plant, "V-8") > 200.0 && plant.state("LOAD.unserved_mw") == Some(0.0));
+}
+
+#[test]
+fn an_island_runs_at_a_frequency_of_its_own_and_is_joined_again_in_synchronism() {
+    let mut plant = plant();
+    // Units 2 and 3 with the loads at 8 and 6, against unit 1 with the load at 5; 248 MW against 190, so steam off first.
+    command(&mut plant, "GOV-2.SP", 120.0);
+    command(&mut plant, "GOV-1.SP", 115.0);
+    run(&mut plant, 120);
+    pulse(&mut plant, "52-57.T");
+    pulse(&mut plant, "52-46.T");
+    run(&mut plant, 60);
+    let (east_hz, west_hz) = (truth(&plant, "F-7"), truth(&plant, "F-5"));
+    println!("{east_hz:.3} and {west_hz:.3} Hz");
+    assert!((east_hz - west_hz).abs() > 0.05);
+    assert!(plant.switch("86-G2") == Some(false) && plant.switch("86-G1") == Some(false));
+    // The two sides also have to agree in voltage.
+    command(&mut plant, "AVR-1.SP", 1.09);
+    command(&mut plant, "AVR-2.SP", 1.0);
+    let mut joined = false;
+    let mut setpoint_mw = 115.0;
+    for _ in 0..600 {
+        setpoint_mw += 5.0 * (truth(&plant, "F-7") - truth(&plant, "F-5") - 0.03);
+        command(&mut plant, "GOV-1.SP", setpoint_mw);
+        for _ in 0..40 {
+            steps(&mut plant, 5);
+            if plant.switch("25-57") == Some(true) && plant.switch("52-57.B") == Some(true) {
+                pulse(&mut plant, "52-57.C");
+            }
+        }
+        if plant.switch("52-57") == Some(true) {
+            joined = true;
+            break;
+        }
+    }
+    assert!(joined);
+    run(&mut plant, 30);
+    close(truth(&plant, "F-7"), truth(&plant, "F-5"), 0.02, "one frequency again, Hz");
+    assert_eq!(plant.state("SHAFT.life_percent"), Some(0.0));
+}
+
+#[test]
+fn blocked_load_shedding_and_the_loss_of_a_unit_end_in_the_dark() {
+    let mut plant = plant();
+    for tag in ["81-5.BLK", "81-6.BLK", "81-8.BLK"] {
+        command(&mut plant, tag, 1.0);
+    }
+    pulse(&mut plant, "52G2.T");
+    run(&mut plant, 30);
+    let events = plant.drain_events();
+    let tripped = tags(&events, PlantEventKind::Tripped);
+    assert!(tripped.contains(&"81U1-G1") || tripped.contains(&"81U2-G1"), "{tripped:?}");
+    assert_eq!((truth(&plant, "V-5"), truth(&plant, "V-6")), (0.0, 0.0));
+    close(plant.state("LOAD.unserved_mw").unwrap(), 315.0, 1e-9, "all load, MW");
+}
+
+#[test]
+fn low_voltage_is_signalled_and_high_voltage_takes_the_load_off() {
+    let mut plant = plant();
+    pulse(&mut plant, "52-45.T");
+    pulse(&mut plant, "52-54.T");
+    run(&mut plant, 15);
+    println!("V5 {:.4} pu with line 4-5 out", truth(&plant, "V-5") / 230.0);
+    assert_eq!((plant.switch("27-5"), plant.switch("52L5")), (Some(true), Some(true)));
+    let mut plant = self::plant();
+    for tag in ["AVR-1.SP", "AVR-2.SP", "AVR-3.SP"] {
+        command(&mut plant, tag, 1.2);
+    }
+    run(&mut plant, 15);
+    let events = plant.drain_events();
+    assert!(tags(&events, PlantEventKind::Tripped).contains(&"59-8"), "{events:?}");
+    assert_eq!(plant.switch("52L8"), Some(false));
+}
+
+#[test]
+fn a_unit_that_stays_connected_and_runs_too_fast_is_taken_off() {
+    let mut plant = plant();
+    for tag in ["52L5.T", "52L6.T", "52L8.T"] {
+        pulse(&mut plant, tag);
+    }
+    run(&mut plant, 5);
+    let events = plant.drain_events();
+    let tripped = tags(&events, PlantEventKind::Tripped);
+    assert!(tripped.iter().any(|tag| tag.starts_with("81O-")), "{tripped:?}");
+}
+
+#[test]
+fn a_closing_against_a_standing_trip_is_refused() {
+    let mut plant = plant();
+    pulse(&mut plant, "86-G3.T");
+    run(&mut plant, 15);
+    pulse(&mut plant, "52G3.C");
+    run(&mut plant, 1);
+    assert_eq!(plant.switch("52G3"), Some(false));
+    let events = plant.drain_events();
+    assert_eq!(tags(&events, PlantEventKind::BreakerRefused), ["52G3"]);
+    assert!(
+        cause(&plant, "unit-trips").0 == 1.0 && tags(&events, PlantEventKind::Tripped).contains(&"86-G3")
+    );
+}
+
+#[test]
+fn trip_coils_that_stay_energised_and_close_coils_do_not_pump() {
+    let mut plant = plant();
+    command(&mut plant, "52-69.T", 1.0);
+    command(&mut plant, "52-69.C", 1.0);
+    run(&mut plant, 60);
+    command(&mut plant, "52-69.T", 0.0);
+    run(&mut plant, 5);
+    assert_eq!(plant.switch("52-69"), Some(false), "the close coil has been on all the time");
+    let opened = tags(&plant.drain_events(), PlantEventKind::BreakerOpened).len();
+    assert_eq!(opened, 1);
+}
