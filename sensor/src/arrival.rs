@@ -29,6 +29,8 @@ pub struct Input {
     pub relieved_streams: u64,
     /// More hosts came than the inventory keeps.
     pub inventory_full: bool,
+    /// Readings of registers or points that found no room in the baseline.
+    pub unlearnt_readings: u64,
     /// More pairs of hosts came than the baseline keeps.
     pub baseline_full: bool,
 }

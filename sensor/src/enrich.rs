@@ -11,6 +11,7 @@ use wire::modbus::{FunctionCode, Packet, Table};
 
 use crate::analyser::{Analyser, Moment};
 use crate::event::{Facts as Subject, ModbusRecord, Point, Record};
+use crate::facts::values::ValueNews;
 use crate::facts::{Crept, Facts, PairNews, RequestFacts, RequestNews};
 use crate::flow::{Conn, ConnId, Outcome};
 use crate::known::{Known, tag_kind};
@@ -18,6 +19,7 @@ use crate::log::{Log, LogWriter};
 use crate::modbus::{ModbusConn, Waiting};
 use crate::modbus_check;
 use crate::modbus_log::{self, Pdu};
+use crate::points;
 use crate::process::{Broken, Process};
 use crate::sensor::Sensor;
 use crate::sink::LogSink;
@@ -68,7 +70,7 @@ impl<S: LogSink> Sensor<S> {
         let (keep, values) = (log.wants(Log::ModbusDetailed), log.wants(Log::Values));
         let seen = Seen { at, frame: when.frame, transaction, unit, function, packet: &packet, keep, values };
         let mut odd = [modbus_check::oddity(&packet), None];
-        let told = if request {
+        let mut told = if request {
             let (told, link) = seen.request(conn, facts, known, process);
             modbus_logs.request(log, &row, link);
             while let Some(forgotten) = conn.analyser.modbus().and_then(ModbusConn::forget) {
@@ -128,6 +130,7 @@ impl<S: LogSink> Sensor<S> {
             }),
         };
         findings.judge(&record, log);
+        let value_news = std::mem::take(&mut told.value_news);
         // The latest value on the wire is the one asked for; a refusal shows at the next read.
         for point in &told.points {
             process.set(point.number, point.value, at);
@@ -135,6 +138,7 @@ impl<S: LogSink> Sensor<S> {
         for oddity in odd.into_iter().flatten() {
             self.weird(at, Some(id), oddity, &raw.to_string());
         }
+        self.judge_values(when, id, &value_news);
     }
 
     /// Polls that stopped.
@@ -197,7 +201,7 @@ impl<S: LogSink> Sensor<S> {
     }
 
     /// Shows a record to the rules; `place` is its time and its frame, 0 for none.
-    fn judge(
+    pub(crate) fn judge(
         &mut self,
         place: (u64, u64),
         conn: Option<ConnId>,
@@ -260,6 +264,8 @@ struct Told<'k> {
     news: RequestNews,
     new_exception: bool,
     crept: Crept,
+    /// What the values that an answer tells began to do.
+    value_news: Vec<ValueNews>,
 }
 
 impl Told<'_> {
@@ -376,7 +382,10 @@ impl Seen<'_> {
         if let Some(code) = packet.exception_code() {
             let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
             told.new_exception = facts.exception(conn.pair, key, self.function.0, code.octet());
-        } else if let (Some(request), Some((device, _))) = (request, known.device(id.resp.0)) {
+        } else if let Some(request) = request {
+            told.value_news =
+                points::registers(facts, known, (id.resp.0, self.unit), packet, request, self.at);
+            let Some((device, _)) = known.device(id.resp.0) else { return told };
             take_values(packet, request, known, device, &mut |address, tag, value| {
                 process.read(tag, value, self.at);
                 if self.values {
@@ -409,7 +418,7 @@ const fn is_bits(table: Table) -> bool {
     matches!(table, Table::Coils | Table::DiscreteInputs)
 }
 
-const fn site_table(table: Table) -> site::Table {
+pub(crate) const fn site_table(table: Table) -> site::Table {
     match table {
         Table::Coils => site::Table::Coil,
         Table::DiscreteInputs => site::Table::Discrete,

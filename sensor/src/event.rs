@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use rsigma_eval::{Event, EventValue};
 
 use crate::dnp3::Dnp3Record;
+use crate::facts::values::ValueNews;
 use crate::facts::{Crept, LostPoll, PairNews, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::HostView;
@@ -96,6 +97,24 @@ const SERVICES: &[(&str, &[&str])] = &[
     ("host", &["host.mac_changed", "host.new"]),
     ("arp", &["arp.target"]),
     ("poll", &["poll.silence_s", "poll.interval_s"]),
+    (
+        "values",
+        &[
+            "values.kind",
+            "values.unit",
+            "values.address",
+            "values.value",
+            "values.low",
+            "values.high",
+            "values.points",
+            "values.learnt_h",
+            "values.beyond",
+            "values.jump",
+            "values.still_s",
+            "values.frozen",
+            "values.repeats",
+        ],
+    ),
     ("process", &["process.law", "process.residual", "process.tie"]),
     (
         "conn",
@@ -180,6 +199,7 @@ pub(crate) enum Facts<'a> {
     Arp { target: IpAddr },
     Poll { lost: LostPoll },
     Process { broken: Broken<'a>, names: Vec<&'a str> },
+    Values(ValueNews),
     Conn(ConnRecord<'a>),
     Weird { name: &'a str },
 }
@@ -254,6 +274,7 @@ impl Record<'_> {
             Facts::Arp { .. } => "arp",
             Facts::Poll { .. } => "poll",
             Facts::Process { .. } => "process",
+            Facts::Values(_) => "values",
             Facts::Conn(_) => "conn",
             Facts::Weird { .. } => "weird",
         }
@@ -294,6 +315,7 @@ impl Record<'_> {
                 _ => None,
             },
             Facts::Process { broken, .. } => process_field(broken, path),
+            Facts::Values(news) => news.field(path),
             Facts::Conn(conn) => match path {
                 "proto" => text(conn.proto),
                 "service" => conn.service.and_then(text),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use site::{Device, Encoding, RegisterEntry, Site, Table, TagKind};
+use site::{Device, Encoding, PointEntry, PointKind, RegisterEntry, Site, Table, TagKind};
 
 /// A host as records show it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,6 +55,8 @@ impl Mapped {
 struct DeviceMap {
     /// By table, then by address.
     tables: [BTreeMap<u16, Mapped>; 4],
+    /// DNP3 points, with their tags.
+    points: BTreeMap<(PointKind, u16), (usize, PointEntry)>,
 }
 
 /// The documentation, by address.
@@ -93,6 +95,11 @@ impl Known {
                 if let Some(tag) = known.tags.get(entry.tag.get_ref()) {
                     let mapped = Mapped { tag: *tag, entry: entry.clone() };
                     map.tables[entry.table as usize].insert(*entry.address.get_ref(), mapped);
+                }
+            }
+            for entry in &device.points {
+                if let Some(tag) = known.tags.get(entry.tag.get_ref()) {
+                    map.points.insert((entry.kind, *entry.index.get_ref()), (*tag, entry.clone()));
                 }
             }
             known.maps.push(map);
@@ -187,12 +194,35 @@ impl Known {
             .map(|(address, mapped)| (*address, mapped))
     }
 
+    /// Whether a device's register map knows an address, or the second half of a value there.
+    pub(crate) fn is_mapped(&self, device: usize, table: Table, address: u16) -> bool {
+        let is_before = |before: u16| self.mapped(device, table, before, 1).any(|(_, one)| one.width() == 2);
+        self.mapped(device, table, address, 1).next().is_some()
+            || address.checked_sub(1).is_some_and(is_before)
+    }
+
+    /// A DNP3 point of the outstation at an address: its tag and its line in the site file.
+    pub(crate) fn point(
+        &self,
+        outstation: (IpAddr, u16),
+        kind: PointKind,
+        index: u32,
+    ) -> Option<(usize, &PointEntry)> {
+        let (number, device) = self.device(outstation.0)?;
+        let map = self.maps.get(number).filter(|map| !map.points.is_empty())?;
+        if device.outstation.as_ref().is_none_or(|address| *address.get_ref() != outstation.1) {
+            return None;
+        }
+        let (tag, entry) = map.points.get(&(kind, u16::try_from(index).ok()?))?;
+        Some((*tag, entry))
+    }
+
     /// The controller that holds a tag: its address and its name.
     pub(crate) fn device_of_tag(&self, tag: usize) -> Option<(IpAddr, &str)> {
-        let number = self
-            .maps
-            .iter()
-            .position(|map| map.tables.iter().any(|table| table.values().any(|mapped| mapped.tag == tag)))?;
+        let number = self.maps.iter().position(|map| {
+            map.tables.iter().any(|table| table.values().any(|mapped| mapped.tag == tag))
+                || map.points.values().any(|(mapped, _)| *mapped == tag)
+        })?;
         let (address, _) = self.hosts.iter().find(|(_, host)| host.device == Some(number))?;
         Some((*address, self.site.as_ref()?.devices.get(number)?.name.get_ref()))
     }

@@ -9,7 +9,7 @@
 //!
 //! Reading order: [`capture`] with `window` and `pcapng` (files), [`frame`] with `packet` and `checksum` (one frame),
 //! `arrival` with `clock` and `fragment` (what happens to it first), `flow` and `tcp` (connections), `stream` (order),
-//! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `process` (tags and ties),
+//! `analyser` (which protocol), `modbus` (PDUs), [`log`] (rows), [`sink`], `known` (documentation), `facts` (baseline), `points` (values of registers and points), `process` (tags and ties),
 //! `inventory`, `enrich` (all of them together), `event` (records as rules see them), [`rules`], `findings`,
 //! `incidents`, `sentence`, [`sensor`] (the way of a frame), [`value`], [`filter`] and [`output`] (what takes entries
 //! beside the logs), [`deliver`] (records to collectors), [`cli`].
@@ -48,7 +48,9 @@ mod modbus_log;
 pub mod output;
 mod packet;
 mod pcapng;
+mod points;
 mod process;
+mod repeats;
 mod row;
 pub mod rules;
 pub mod sensor;
@@ -63,7 +65,10 @@ mod window;
 
 pub use capture::{CaptureError, CaptureReader, LinkType};
 pub use examples::check_examples;
-pub use facts::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
+pub use facts::{
+    Baseline, BaselineBlock, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair, BaselinePoint,
+    BaselineValues, ValueKind,
+};
 pub use filter::{Filter, FilterError};
 pub use flow::Proto;
 pub use log::{Log, LogFormat, LogSet};

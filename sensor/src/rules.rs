@@ -99,12 +99,19 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("process-copies-disagree.yml", include_str!("../rules/process-copies-disagree.yml")),
     ("process-flow-unexplained.yml", include_str!("../rules/process-flow-unexplained.yml")),
     ("process-frozen.yml", include_str!("../rules/process-frozen.yml")),
+    ("process-impossible-command.yml", include_str!("../rules/process-impossible-command.yml")),
     ("process-impossible-setpoint.yml", include_str!("../rules/process-impossible-setpoint.yml")),
     ("process-jump.yml", include_str!("../rules/process-jump.yml")),
     ("process-replay.yml", include_str!("../rules/process-replay.yml")),
     ("process-unusual-setpoint.yml", include_str!("../rules/process-unusual-setpoint.yml")),
     ("pump-forced.yml", include_str!("../rules/pump-forced.yml")),
     ("remote-session-from-outside.yml", include_str!("../rules/remote-session-from-outside.yml")),
+    ("values-far-outside.yml", include_str!("../rules/values-far-outside.yml")),
+    ("values-frozen-together.yml", include_str!("../rules/values-frozen-together.yml")),
+    ("values-frozen.yml", include_str!("../rules/values-frozen.yml")),
+    ("values-jump.yml", include_str!("../rules/values-jump.yml")),
+    ("values-outside.yml", include_str!("../rules/values-outside.yml")),
+    ("values-replay.yml", include_str!("../rules/values-replay.yml")),
 ];
 
 /// Matches kept per group of a correlation, at least and, unless a threshold is higher, at most.

@@ -195,6 +195,7 @@ impl<S: LogSink> Sensor<S> {
         self.summary.input.incomplete_datagrams = self.fragments.incomplete;
         self.summary.input.inventory_full = self.inventory.full;
         self.summary.input.baseline_full = self.facts.is_full();
+        self.summary.input.unlearnt_readings = self.facts.values.left_out;
         self.summary.hosts = self.inventory.len();
         self.summary.findings = self.findings.by_level;
         self.summary.incidents = self.findings.incidents_by_level;

@@ -40,6 +40,7 @@ pub(crate) fn sentence(record: &Record<'_>) -> String {
             number(lost.interval as f64 / 1e9)
         ),
         Facts::Process { broken, names } => process_sentence(broken, names),
+        Facts::Values(news) => news.sentence(&source),
         Facts::Conn(conn) => format!(
             "connection from {source} to {target} over, {}, {} and {} octets",
             conn.conn_state, conn.sizes.0, conn.sizes.1
@@ -119,6 +120,7 @@ fn process_sentence(broken: &Broken<'_>, names: &[&str]) -> String {
             name(0),
             names.get(1..).unwrap_or_default().join(" and ")
         ),
+        "dose_within_capacity" => format!("{} set to {}", name(0), value(0)) + &impossible(broken),
         _ => format!(
             "readings of {} repeat earlier ones number for number, {found} in a row, at most {limit}",
             name(0)

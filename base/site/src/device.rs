@@ -1,7 +1,12 @@
-//! Controllers: identity, limits, wiring and register map.
+//! Controllers: identity, limits, wiring, register map and DNP3 point map.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
+
+use crate::FileError;
+use crate::file::Source;
 
 /// One of Modbus's four tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -129,6 +134,67 @@ impl RegisterEntry {
     }
 }
 
+/// Kinds of DNP3 points (IEEE 1815-2012, clause 11: point types), as far as they stand for values of a plant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PointKind {
+    /// A bit that is read.
+    BinaryInput,
+    /// Two bits of one switch: 0 under way, 1 open, 2 closed, 3 faulty.
+    DoubleBitInput,
+    /// A bit that is commanded, and its state.
+    BinaryOutput,
+    /// Something counted.
+    Counter,
+    /// A number that is read.
+    AnalogInput,
+    /// A number that is commanded, and its state.
+    AnalogOutput,
+}
+
+impl PointKind {
+    /// The word in files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BinaryInput => "binary_input",
+            Self::DoubleBitInput => "double_bit_input",
+            Self::BinaryOutput => "binary_output",
+            Self::Counter => "counter",
+            Self::AnalogInput => "analog_input",
+            Self::AnalogOutput => "analog_output",
+        }
+    }
+}
+
+/// One line of a DNP3 point map.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PointEntry {
+    /// Which kind.
+    pub kind: PointKind,
+    /// Its index among the points of that kind, counted from 0.
+    pub index: Spanned<u16>,
+    /// The tag whose value it holds.
+    pub tag: Spanned<String>,
+    /// Engineering units per count.
+    #[serde(default = "one")]
+    pub scale: f64,
+    /// Engineering value of count 0.
+    #[serde(default)]
+    pub offset: f64,
+}
+
+impl PointEntry {
+    /// The engineering value of what the outstation reports.
+    pub fn decode(&self, raw: f64) -> f64 {
+        raw * self.scale + self.offset
+    }
+}
+
+/// Highest link address that a DNP3 outstation may have; those above are reserved, or mean several (IEEE 1815-2012,
+/// 9.2.5.2).
+pub const OUTSTATION_MAX: u16 = 0xffef;
+
 /// One controller as its documentation describes it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -139,7 +205,8 @@ pub struct Device {
     pub host: Spanned<String>,
     /// What it does in the plant.
     pub description: String,
-    /// Modbus unit id.
+    /// Modbus unit id; 0 where it speaks no Modbus.
+    #[serde(default)]
     pub unit_id: u8,
     /// Vendor name, as function 43/14 object 0 says it. Fictional.
     pub vendor: String,
@@ -157,7 +224,8 @@ pub struct Device {
     pub requests_per_scan: usize,
     /// Seconds without a request after which it drops a connection.
     pub idle_timeout_s: u64,
-    /// Function codes it supports; others get exception 1.
+    /// Modbus function codes it supports; others get exception 1.
+    #[serde(default)]
     pub functions: Vec<u8>,
     /// Hosts that write to it in ordinary operation.
     pub writers: Vec<Spanned<String>>,
@@ -165,15 +233,61 @@ pub struct Device {
     pub inputs: Vec<Spanned<String>>,
     /// Actuator tags wired to its outputs.
     pub outputs: Vec<Spanned<String>>,
-    /// Register map.
-    #[serde(rename = "register")]
+    /// Register map; none where it speaks no Modbus.
+    #[serde(rename = "register", default)]
     pub registers: Vec<RegisterEntry>,
+    /// DNP3 link address, where it is an outstation.
+    #[serde(default)]
+    pub outstation: Option<Spanned<u16>>,
+    /// DNP3 point map.
+    #[serde(rename = "point", default)]
+    pub points: Vec<PointEntry>,
 }
 
 impl Device {
     /// First entry of the map that holds a tag and satisfies `wanted`.
     pub fn entry(&self, tag: &str, wanted: impl Fn(&RegisterEntry) -> bool) -> Option<&RegisterEntry> {
         self.registers.iter().find(|entry| entry.tag.get_ref() == tag && wanted(entry))
+    }
+
+    /// Checks the point map, apart from the names of its tags.
+    pub(crate) fn check_points(&self, source: &Source<'_>) -> Result<(), FileError> {
+        match (&self.outstation, self.points.first()) {
+            (None, Some(point)) => {
+                return Err(source.error(
+                    &point.tag,
+                    format!("{} has DNP3 points and no link address", self.name.get_ref()),
+                    "add outstation = 10 (its link address) to the device",
+                ));
+            }
+            (Some(address), _) if *address.get_ref() > OUTSTATION_MAX => {
+                return Err(source.error(
+                    address,
+                    format!("{} is no address of an outstation: DNP3 reserves it", address.get_ref()),
+                    format!("choose one of 0 to {OUTSTATION_MAX}"),
+                ));
+            }
+            _ => {}
+        }
+        let mut taken = BTreeMap::new();
+        for point in &self.points {
+            let (kind, index, tag) = (point.kind, *point.index.get_ref(), point.tag.get_ref());
+            if point.scale == 0.0 || !point.scale.is_finite() || !point.offset.is_finite() {
+                return Err(source.error(
+                    &point.tag,
+                    format!("{tag}: scale must not be 0, and scale and offset are numbers"),
+                    "leave scale out for one unit per count",
+                ));
+            }
+            if let Some(other) = taken.insert((kind, index), tag) {
+                return Err(source.error(
+                    &point.index,
+                    format!("{} {index} is both {other} and {tag}", kind.as_str()),
+                    "give each point an index of its own among those of its kind",
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// The entry through which a client writes a tag.
@@ -209,6 +323,55 @@ mod tests {
             let entry = entry(encoding, scale);
             assert!((entry.decode(entry.encode(value)) - value).abs() < 1e-6, "{encoding:?}");
         }
+    }
+
+    /// A device with a point map, of which one thing is altered; the line, the problem, and that there is a fix.
+    #[track_caller]
+    fn check_altered(from: &str, to: &str, line: usize, problem: &str) {
+        let text = include_str!("../sites/waterworks.toml");
+        let at = text.find("\n[[device]]").unwrap();
+        let before = text[..at].lines().count();
+        let device = r#"
+[[device]]
+name = "RTU-9"
+host = "plc-3"
+description = "An outstation"
+vendor = "v"
+product_code = "p"
+revision = "1"
+product_name = "n"
+scan_ms = 100
+max_connections = 2
+requests_per_scan = 4
+idle_timeout_s = 60
+writers = ["hmi"]
+inputs = []
+outputs = []
+outstation = 10
+point = [
+  { kind = "analog_input", index = 0, tag = "LIT-401", scale = 0.001 },
+  { kind = "analog_input", index = 1, tag = "FIT-401", scale = 0.1, offset = -5.0 },
+]
+"#;
+        let whole = |device: &str| format!("{}{device}{}", &text[..at], &text[at..]);
+        let site = crate::Site::parse("s.toml", &whole(device)).unwrap();
+        let point = &site.device("RTU-9").unwrap().points[1];
+        assert!((point.decode(100.0) - 5.0).abs() < 1e-9);
+        assert!(device.contains(from), "{from:?}");
+        let error = crate::Site::parse("s.toml", &whole(&device.replacen(from, to, 1))).unwrap_err();
+        assert!(error.problem.contains(problem) && !error.fix.is_empty(), "{error}");
+        assert_eq!(error.line - before, line, "{error}");
+    }
+
+    #[test]
+    fn a_point_map_that_makes_no_sense_is_an_error_with_line_and_fix() {
+        check_altered("outstation = 10\n", "\n", 19, "no link address");
+        check_altered("outstation = 10", "outstation = 65533", 17, "reserves it");
+        check_altered("index = 1", "index = 0", 20, "is both LIT-401 and FIT-401");
+        check_altered("tag = \"FIT-401\"", "tag = \"FIT-409\"", 20, "no tag is called");
+        check_altered("scale = 0.1", "scale = 0.0", 20, "scale must not be 0");
+        check_altered("analog_input", "analogue_input", 19, "unknown variant");
+        check_altered("scale = 0.1", "scaling = 0.1", 20, "unknown field");
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub mod site;
 pub mod tag;
 
 pub use address::{MacAddress, Subnet};
-pub use device::{Access, Device, Encoding, RegisterEntry, Table};
+pub use device::{Access, Device, Encoding, OUTSTATION_MAX, PointEntry, PointKind, RegisterEntry, Table};
 pub use file::{FileError, parse_toml};
 pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, Zone};
 pub use site::Site;

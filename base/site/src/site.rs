@@ -274,16 +274,24 @@ impl Site {
                 ));
             }
         }
-        let mut taken = BTreeMap::new();
-        for entry in &device.registers {
-            let tag = entry.tag.get_ref();
-            if self.tag(tag).is_none() {
+        device.check_points(source)?;
+        let mapped = device
+            .registers
+            .iter()
+            .map(|entry| &entry.tag)
+            .chain(device.points.iter().map(|point| &point.tag));
+        for tag in mapped {
+            if self.tag(tag.get_ref()).is_none() {
                 return Err(source.error(
-                    &entry.tag,
-                    format!("no tag is called {tag:?}"),
+                    tag,
+                    format!("no tag is called {:?}", tag.get_ref()),
                     "add the tag or mend the name",
                 ));
             }
+        }
+        let mut taken = BTreeMap::new();
+        for entry in &device.registers {
+            let tag = entry.tag.get_ref();
             if entry.table.is_bits() != (entry.encoding == crate::Encoding::Bool) {
                 return Err(source.error(
                     &entry.address,

@@ -265,6 +265,10 @@ fn print_input(summary: &Summary, out: &mut dyn Write) -> io::Result<()> {
         (input.clock_steps, "times the clock of the capture went back; what was open then was ended"),
         (input.incomplete_datagrams, "IP datagrams of which a fragment never came"),
         (input.relieved_streams, "streams that lost waiting segments for want of memory"),
+        (
+            input.unlearnt_readings,
+            "readings of more registers or points than the baseline keeps: their values are not judged",
+        ),
         (summary.evicted, "connections ended early to make room"),
     ];
     for (count, what) in counted {

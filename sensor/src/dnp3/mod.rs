@@ -22,6 +22,7 @@ pub(crate) mod rows;
 mod sentence;
 mod take;
 mod talk;
+mod values;
 
 use wire::dnp3::link::{Framing, Noise, next_frame};
 use wire::dnp3::{

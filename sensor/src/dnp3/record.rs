@@ -184,7 +184,6 @@ pub(crate) struct Dnp3Record<'a> {
     pub(crate) point_count: u64,
     /// Values with their indices, the first [`super::take::POINTS_MAX`]. For baselines and process values: of responses,
     /// what the outstation reports; of commands, setpoints and control codes.
-    #[allow(dead_code, reason = "for baselines; no rule asks for it by name")]
     pub(crate) points: &'a [SeenPoint],
     /// Commands to outputs, the first [`super::take::COMMANDS_MAX`]: of requests 3 to 6, and of the answers to them.
     pub(crate) commands: &'a [Command],

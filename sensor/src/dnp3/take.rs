@@ -5,7 +5,7 @@ use wire::dnp3::{Fragment, FunctionCode, LinkHeader, Trouble, TroubleCause};
 
 use super::record::{Command, Dnp3Record, Header, PointKind, SeenPoint};
 use super::rows::{self, Columns, Head};
-use super::{Asked, Told};
+use super::{Asked, Told, values};
 use crate::analyser::{Analyser, Moment};
 use crate::event::{Facts as Subject, Record};
 use crate::facts::{Dnp3News, Dnp3Request};
@@ -79,7 +79,7 @@ impl<S: LogSink> Sensor<S> {
         fragment: Option<Fragment<'_>>,
     ) {
         let at = when.at;
-        let Self { flows, facts, known, inventory, findings, log, dnp3: scratch, .. } = self;
+        let Self { flows, facts, known, process, inventory, findings, log, dnp3: scratch, .. } = self;
         let Some(conn) = flows.get(slot) else { return };
         let (id, pair) = (conn.id, conn.pair);
         let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
@@ -150,12 +150,14 @@ impl<S: LogSink> Sensor<S> {
             facts: Subject::Dnp3(record),
         };
         findings.judge(&record, log);
+        let news = values::take(&record, facts, known, process, log);
 
         for (name, addl) in oddities(&head, fragment, told, &sum).into_iter().flatten() {
             let text = malformed.as_deref().filter(|_| addl.is_none());
             let number = addl.map(|number| number.to_string()).unwrap_or_default();
             self.weird(at, Some(id), name, text.unwrap_or(&number));
         }
+        self.judge_dnp3_values(when, id, &news);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The baseline as a file: what was learnt, for people to read, compare, correct and put under version control.
 //!
-//! TOML, sorted by address, one table per host and per pair of hosts and service. Who edits it says what is normal: a
+//! TOML, sorted by address, one table per host, per pair of hosts and service, and per table of registers or kind of
+//! points of a device. Who edits it says what is normal: a
 //! pair that is taken out is new from then on, one that is put in counts as learnt.
 
 use std::collections::BTreeSet;
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use site::{FileError, MacAddress, parse_toml};
 use wire::modbus::Table;
 
+use super::values::{BaselineValues, write_toml};
 use super::{Dnp3Facts, Facts, ModbusFacts, Pair, Polls};
 use crate::flow::Proto;
 
@@ -23,6 +25,9 @@ pub struct Baseline {
     /// Who calls whom on which service, by addresses and port.
     #[serde(default, rename = "pair", skip_serializing_if = "Vec::is_empty")]
     pub pairs: Vec<BaselinePair>,
+    /// What registers and points usually say, by device.
+    #[serde(default, skip_serializing)]
+    pub values: Vec<BaselineValues>,
 }
 
 /// A host that belongs to the network.
@@ -125,7 +130,9 @@ impl Baseline {
     pub fn to_toml(&self) -> String {
         let head = "# What is normal on this network, as the sensor learnt it. Edit it: what stands here is not reported as new.\n\n";
         // A baseline always serialises: no map key is anything but text.
-        toml::to_string(self).map(|body| format!("{head}{body}")).unwrap_or_default()
+        let mut text = toml::to_string(self).map(|body| format!("{head}{body}")).unwrap_or_default();
+        write_toml(&mut text, &self.values);
+        text
     }
 }
 
@@ -141,7 +148,7 @@ impl Facts {
         hosts.sort();
         let mut pairs: Vec<_> = self.pairs.values().filter(|pair| pair.learnt).map(told).collect();
         pairs.sort_by_key(|pair| (pair.source, pair.target, pair.transport, pair.port));
-        Baseline { hosts, pairs }
+        Baseline { hosts, pairs, values: self.values.baseline() }
     }
 
     /// Takes what a file says as learnt.
@@ -149,6 +156,7 @@ impl Facts {
         for host in &baseline.hosts {
             self.hosts.insert(host.address, host.mac.clone());
         }
+        self.values.expect(&baseline.values);
         for known in &baseline.pairs {
             let key = (known.source, known.target, known.transport, known.port);
             let pair = self.pairs.entry(key).or_insert_with(|| Pair::new(key));
@@ -241,7 +249,7 @@ fn sorted<T: Ord + Clone>(items: &[T]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::{Dnp3Request, RequestFacts};
+    use crate::facts::{Dnp3Request, RequestFacts, ValueKind};
 
     const SECOND: u64 = 1_000_000_000;
 
@@ -267,12 +275,24 @@ mod tests {
         let controls = [(false, 3)];
         let request = Dnp3Request { function: 5, addresses: (1, 10), controls: &controls, at: SECOND };
         facts.dnp3_request(other, dnp3, &request);
+        for at in 1..100u64 {
+            let key = (plc, 1, ValueKind::Holding);
+            let sign = f64::from((at as i16 % 7 - 3).cast_unsigned());
+            let values = [(0, 5.0), (1, 5.0), (2, at as f64 / 8.0), (9, sign)];
+            facts.values.take(key, (0, 10), at * SECOND, true, values.into_iter(), |_| false);
+        }
         facts.tick(101 * SECOND);
 
         let baseline = facts.baseline();
         let text = baseline.to_toml();
         assert!(text.contains("interval_s = 1.0") && text.contains("holding_registers = [[0, 9]]"), "{text}");
         assert_eq!(Baseline::parse("b.toml", &text).unwrap(), baseline);
+        assert!(
+            text.contains("  { at = [0, 1], low = 5.0, high = 5.0, still_s = 98, "),
+            "neighbours: {text}"
+        );
+        assert!(text.contains("  { at = [9, 9], low = -3.0, high = 3.0, step = 6.0, "), "{text}");
+        assert!(text.contains("  { at = [0, 10], readings = 99, repeats = false },"), "{text}");
         let mut again = Facts::new(0);
         again.expect(&baseline);
         again.tick(SECOND);

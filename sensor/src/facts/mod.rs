@@ -15,6 +15,7 @@ mod creep;
 mod dnp3;
 mod file;
 mod polls;
+pub(crate) mod values;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -28,6 +29,8 @@ pub(crate) use creep::{Crept, PointKey};
 pub(crate) use dnp3::{Dnp3Facts, Dnp3News, Dnp3Request};
 pub use file::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
 use polls::Polls;
+use values::Values;
+pub use values::{BaselineBlock, BaselinePoint, BaselineValues, ValueKind};
 
 use crate::flow::Proto;
 
@@ -188,6 +191,8 @@ pub(crate) struct Facts {
     /// Hosts that wrote to some controller while learning.
     writers: BTreeSet<IpAddr>,
     creep: Creep,
+    /// What registers and points usually say.
+    pub(crate) values: Values,
     /// How often pairs were forgotten; part of a uid, so that none repeats.
     pub(crate) forgotten: u64,
     /// New pairs to come before room is looked for again.
@@ -208,6 +213,7 @@ impl Facts {
             hosts: IndexMap::new(),
             writers: BTreeSet::new(),
             creep: Creep::default(),
+            values: Values::default(),
             forgotten: 0,
             crowd: 0,
         }

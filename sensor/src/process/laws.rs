@@ -2,8 +2,8 @@
 
 use site::TieLaw;
 
-use super::repeats::{RUN, Repeats};
 use super::{Latest, SECOND};
+use crate::repeats::{RUN, Repeats, digest};
 
 /// How old a value may be and still prove something.
 const FRESH: u64 = 60 * SECOND;
@@ -106,7 +106,7 @@ impl Law {
             Self::Moves { value: known, since } if *known != Some(value) => {
                 (*known, *since) = (Some(value), now);
             }
-            Self::Recording { repeats, found } if place == 0 => *found = repeats.step(value),
+            Self::Recording { repeats, found } if place == 0 => *found = repeats.step(digest(value)),
             _ => {}
         }
     }

@@ -16,7 +16,6 @@
 //! A value that was not read for [`FRESH`] proves nothing: a tie with such a value is not judged.
 
 mod laws;
-mod repeats;
 
 use crate::known::Known;
 use laws::Law;
