@@ -59,7 +59,7 @@ pub(crate) enum LabError {
     Stage(#[from] scenarios::StageError),
 }
 
-/// Gets the state of the lab after each step of the plant.
+/// Gets the state of the lab after each step of the plant in which its instruments looked.
 pub(crate) type StepWatcher = Box<dyn FnMut(VirtualTime, &Plant, &Controllers)>;
 
 /// Who watches a run. Nothing here can act.
@@ -291,6 +291,10 @@ impl PlantTask {
         }
         self.events.borrow_mut().extend(events);
         let plant = self.plant.borrow();
+        // Between two looks of the instruments there is nothing new to see.
+        if !now.as_nanos().is_multiple_of(plant.measure_interval().as_nanos() as u64) {
+            return;
+        }
         for watcher in &mut self.watchers.each_step {
             watcher(now, &plant, &self.controllers);
         }

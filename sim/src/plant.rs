@@ -139,6 +139,11 @@ impl Plant {
         self.schedule.run(&mut self.world);
     }
 
+    /// Time from one look of the instruments to the next: whole steps.
+    pub fn measure_interval(&self) -> Duration {
+        Duration::from_millis(self.design.step_ms * self.design.measure_every)
+    }
+
     /// Length of a step: whole milliseconds.
     pub fn step_length(&self) -> Duration {
         Duration::from_millis(self.design.step_ms)
@@ -295,8 +300,11 @@ impl Plant {
         Ok(())
     }
 
-    /// Starts the demand patterns at this many seconds into them, where the plant has any. To be called before the first step.
+    /// Starts the demand patterns at this many seconds into them. Customers of a power system have constant demand until then. To be called before the first step.
     pub fn start_patterns_at(&mut self, offset_s: u64) {
+        if let Process::Power(grid) = &mut *self.world.resource_mut::<Process>() {
+            grid.start_demand(offset_s);
+        }
         self.settle_works(|works| works.pattern_offset_s = offset_s);
     }
 
@@ -356,7 +364,7 @@ impl Plant {
     fn build(design: Arc<Design>, seed: u64) -> Self {
         let mut world = World::new();
         let actuator_entities = build::spawn_actuators(&mut world, &design);
-        let process = Process::new(&design);
+        let process = Process::new(&design, seed);
         let instrument_entities = build::spawn_instruments(&mut world, &design, &process, seed);
         let (alarm_entities, trip_entities) =
             build::spawn_guards(&mut world, &design, &instrument_entities, &actuator_entities);

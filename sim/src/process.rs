@@ -28,13 +28,13 @@ pub(crate) enum Process {
 }
 
 impl Process {
-    pub(crate) fn new(design: &Arc<Design>) -> Self {
+    pub(crate) fn new(design: &Arc<Design>, seed: u64) -> Self {
         match &design.process {
             ProcessDesign::Water(water) => {
                 Self::Water(Box::new(Works::new(Arc::clone(design), Arc::clone(water))))
             }
             ProcessDesign::Power(grid) => {
-                Self::Power(Box::new(Grid::new(Arc::clone(grid), &design.actuators)))
+                Self::Power(Box::new(Grid::new(Arc::clone(grid), &design.actuators, seed)))
             }
         }
     }

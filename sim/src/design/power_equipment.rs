@@ -12,7 +12,7 @@ use crate::instrument::lag_share;
 use crate::power::System;
 use crate::power::design::{
     BreakerDesign, CheckDesign, LoadDesign, Place, PowerContact, PowerMeasure, RelayDesign, RelayLaw,
-    SheddingDesign, StageDesign, TapDesign, UnitTerminals,
+    SheddingDesign, StageDesign, TapDesign, UnitTerminals, WanderDesign,
 };
 
 /// Names that are referred to, in the order in which they are numbered.
@@ -193,6 +193,10 @@ pub(super) fn loads(
             bus: names.bus(check, &table.bus)?,
             breaker: 2 * file.lines.len() + file.units.len() + index,
             nominal_mw: *table.active_mw.get_ref(),
+            wander: WanderDesign {
+                share: 0.01 * check.within(&table.wander.sigma_percent, "sigma_percent", 0.0, 10.0)?,
+                every_s: check.within(&table.wander.every_s, "every_s", 1.0, 86_400.0)?,
+            },
             tap: TapDesign {
                 step_pu: 0.01 * range_percent / f64::from(tap_count),
                 steps: i32::from(tap_count),

@@ -138,7 +138,15 @@ pub(crate) struct LoadTable {
     pub(crate) active_mw: Spanned<f64>,
     pub(crate) reactive_mvar: Spanned<f64>,
     pub(crate) breaker: Name,
+    pub(crate) wander: WanderTable,
     pub(crate) tap_changer: TapChangerTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WanderTable {
+    pub(crate) sigma_percent: Spanned<f64>,
+    pub(crate) every_s: Spanned<f64>,
 }
 
 #[derive(Debug, Deserialize)]

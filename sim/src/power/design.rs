@@ -76,7 +76,15 @@ pub(crate) struct LoadDesign {
     pub(crate) bus: usize,
     pub(crate) breaker: usize,
     pub(crate) nominal_mw: f64,
+    pub(crate) wander: WanderDesign,
     pub(crate) tap: TapDesign,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WanderDesign {
+    /// Standard deviation, of the load.
+    pub(crate) share: f64,
+    pub(crate) every_s: f64,
 }
 
 #[derive(Clone, Debug)]

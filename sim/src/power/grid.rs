@@ -20,6 +20,7 @@ use std::sync::Arc;
 use num_complex::Complex64;
 
 use super::breaker::{Breaker, Moved};
+use super::demand::Demand;
 use super::design::{GridDesign, Place};
 use super::flow::size_of;
 use super::machine::Drive;
@@ -51,6 +52,11 @@ pub(crate) struct Grid {
     /// Steps at which faults of lines and buses end.
     line_faults: Vec<Option<u64>>,
     bus_faults: Vec<Option<u64>>,
+    demands: Vec<Demand>,
+    /// Demand of each load over that of the steady state.
+    multipliers: Vec<f64>,
+    /// Where the demand pattern was when it was started, s, and at which step.
+    demand_start: Option<(f64, u64)>,
     pub(super) tally: Tally,
     reports: Vec<Report>,
 }
@@ -97,7 +103,7 @@ const SERVED_PU: f64 = 0.5;
 pub(super) const ROCOF_S: f64 = 0.1;
 
 impl Grid {
-    pub(crate) fn new(design: Arc<GridDesign>, actuators: &[ActuatorDesign]) -> Self {
+    pub(crate) fn new(design: Arc<GridDesign>, actuators: &[ActuatorDesign], seed: u64) -> Self {
         let system = design.system.clone();
         let levels: Vec<f64> = actuators.iter().map(|actuator| actuator.initial).collect();
         let unit = |unit: &super::machine::Unit| UnitState { emf_at_start: unit.emf, ..UnitState::default() };
@@ -115,6 +121,13 @@ impl Grid {
             frequencies: vec![Frequency { hz, slow_hz: hz }; design.bus_kv.len()],
             line_faults: vec![None; design.line_names.len()],
             bus_faults: vec![None; design.bus_kv.len()],
+            demands: design
+                .loads
+                .iter()
+                .map(|load| Demand::new(seed, &design.breakers[load.breaker].tag))
+                .collect(),
+            multipliers: vec![1.0; design.loads.len()],
+            demand_start: None,
             tally: Tally::default(),
             reports: Vec::new(),
             system,
@@ -132,6 +145,7 @@ impl Grid {
         let life_before = self.life_used();
         self.set_units(&design);
         self.set_taps(&design);
+        self.set_demand(&design);
         self.bring_back_feeders(&design);
         self.work_breakers(&design);
         self.end_faults();
@@ -148,6 +162,11 @@ impl Grid {
         self.tally.life = self.life_used() - life_before;
         self.tally_energy(&design);
         self.levels_before.clone_from(&self.levels);
+    }
+
+    /// Lets customers' demand wander from now on, from this many seconds into its pattern.
+    pub(crate) fn start_demand(&mut self, offset_s: u64) {
+        self.demand_start = Some((offset_s as f64, self.now));
     }
 
     /// Says what happened in the last step.
@@ -259,6 +278,18 @@ impl Grid {
             machine.drive = if locked_out { Drive::Tripped } else { Drive::Governed };
             machine.load_reference = load_reference;
             machine.emf += unit.field_share * (emf - machine.emf);
+        }
+    }
+
+    /// Once a second: each change of demand costs a reduction of the network.
+    fn set_demand(&mut self, design: &GridDesign) {
+        let Some((offset_s, start)) = self.demand_start else { return };
+        if !(self.now - start).is_multiple_of((1.0 / design.step_s) as u64) {
+            return;
+        }
+        let since_s = (self.now - start) as f64 * design.step_s;
+        for (index, load) in design.loads.iter().enumerate() {
+            self.multipliers[index] = self.demands[index].multiplier(&load.wander, offset_s, since_s);
         }
     }
 
@@ -379,7 +410,8 @@ impl Grid {
         }
         for (index, load) in design.loads.iter().enumerate() {
             let ratio = self.taps[index].ratio(&load.tap);
-            wanted.load[load.bus] *= ratio * ratio * self.connected_share(design, index);
+            wanted.load[load.bus] *=
+                ratio * ratio * self.multipliers[index] * self.connected_share(design, index);
         }
         for (line, until) in self.line_faults.iter().enumerate() {
             wanted.line_fault[line] = until.map(|_| 0);

@@ -1,10 +1,11 @@
 //! Electric power: a transmission system of a few machines, in phasors.
 //!
 //! Reading order: [`network`] (what the machines see), [`flow`] (the steady state), [`machine`] (one unit), [`system`]
-//! (all of it in time). These four know no tag and no plant file. Around them `breaker`, `protection`, `watch` and
+//! (all of it in time). These four know no tag and no plant file. Around them `breaker`, `protection`, `watch`, `demand` and
 //! `readings` make a plant, which `grid` runs and `design` describes.
 
 mod breaker;
+mod demand;
 pub(crate) mod design;
 pub mod flow;
 pub(crate) mod grid;

@@ -53,7 +53,12 @@ fn unknown_keys_and_wrong_units_are_refused() {
 #[test]
 fn names_that_do_not_exist_are_refused() {
     check("to = \"5\"", "to = \"55\"", "no bus \"55\"", "5");
-    check("breaker = \"52L5\"\ntap", "breaker = \"52-45\"\ntap", "52-45 is there twice", "another name");
+    check(
+        "breaker = \"52L5\"\nwander",
+        "breaker = \"52-45\"\nwander",
+        "52-45 is there twice",
+        "another name",
+    );
     check_at(
         1,
         "tag = \"25-G1\"\nbreaker = \"52G1\"",

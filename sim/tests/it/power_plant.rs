@@ -427,6 +427,23 @@ fn a_command_of_the_value_that_is_there_changes_nothing() {
 }
 
 #[test]
+fn demand_wanders_only_where_it_was_started() {
+    let mut plant = plant();
+    plant.start_patterns_at(8 * 3600);
+    plant.step();
+    close(truth(&plant, "F-5"), 60.0, 1e-9, "frequency at the start, Hz");
+    let (mut lowest, mut highest) = (f64::MAX, 0.0_f64);
+    for _ in 0..1800 {
+        run(&mut plant, 1);
+        lowest = lowest.min(truth(&plant, "F-5"));
+        highest = highest.max(truth(&plant, "F-5"));
+    }
+    println!("{lowest:.4} to {highest:.4} Hz");
+    assert!(lowest < 59.996 && highest > 60.004 && lowest > 59.95 && highest < 60.05);
+    assert_eq!((plant.drain_events(), plant.harm().total), (Vec::new(), 0.0), "an ordinary half hour");
+}
+
+#[test]
 fn a_dead_bus_is_energised_again_without_a_synchronism_check() {
     let mut plant = plant();
     pulse(&mut plant, "52-87.T");
