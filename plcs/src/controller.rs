@@ -2,7 +2,7 @@
 //!
 //! # Theory of operation
 //! A controller lives by its scan. Every scan runs four steps, in this order, to the end:
-//!   1. read   the wired inputs, and what the peer link has brought, into the image
+//!   1. read   the wired inputs, and what the peer link and DNP3 masters have brought, into the image
 //!   2. serve  queued Modbus requests, in order of arrival, at most `requests_per_scan` of the device
 //!   3. solve  the logic once, from image to image
 //!   4. write  the outputs from the image to the wires
@@ -137,12 +137,14 @@ impl<W: FieldWiring, C: Clock> Controller<W, C> {
             }
             core.registers.refresh();
             core.take_incoming();
+            core.take_commands();
             core.serve_queue();
             core.solve(*period);
             for (position, &signal) in core.outputs.iter().enumerate() {
                 wiring.write(position, core.image.get(signal));
             }
             core.report_changes();
+            core.publish_points();
             core.statistics.scans += 1;
         });
     }
@@ -159,9 +161,27 @@ impl<W: FieldWiring, C: Clock> Controller<W, C> {
 }
 
 impl Core {
+    /// What DNP3 masters have commanded since the latest scan.
+    fn take_commands(&mut self) {
+        if let Some(outstation) = self.outstation.clone()
+            && outstation.0.borrow_mut().apply(self.now, &mut self.image)
+        {
+            self.restart_logic();
+        }
+    }
+
+    /// What DNP3 masters are to see.
+    fn publish_points(&mut self) {
+        if let Some(outstation) = &self.outstation {
+            outstation.0.borrow_mut().publish(self.now, &self.image);
+        }
+    }
+
     /// Step 3 of the scan.
     fn solve(&mut self, period: Duration) {
-        if self.mode == Mode::Run {
+        if self.outstation.as_ref().is_some_and(|outstation| outstation.0.borrow().is_restarting()) {
+            // The logic stands and the outputs hold.
+        } else if self.mode == Mode::Run {
             self.logic.scan(&mut self.image, period);
         } else {
             for &signal in &self.outputs {

@@ -1,12 +1,15 @@
 //! What a controller's scan and its connections share: the state behind [`crate::Handle`].
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures::channel::oneshot;
 use record::VirtualTime;
 use site::Device;
+use site::dnp3::Outstation;
 use wire::modbus::mbap::Adu;
 use wire::modbus::{
     DeviceIdentity, Emit, ExceptionCode, FunctionCode, ObjectId, Response, TransactionId, UnitId,
@@ -20,6 +23,7 @@ use crate::handle::ScanStatistics;
 use crate::image::{Image, SignalId};
 use crate::logic::Logic;
 use crate::mode::{KeySwitch, Mode};
+use crate::outstation::{Bound, OutstationHandle};
 use crate::registers::Registers;
 
 /// A request waits for at most this many scans before later ones are refused.
@@ -86,6 +90,8 @@ pub(crate) struct Core {
     connections: usize,
     queue: VecDeque<Queued>,
     watched: Vec<Watched>,
+    /// The DNP3 side, where the device has one.
+    pub(crate) outstation: Option<OutstationHandle>,
     /// Values from a peer controller, taken with the inputs of the next scan.
     incoming: Vec<(SignalId, f64)>,
 }
@@ -95,6 +101,19 @@ impl Core {
         let registers = Registers::of(device, &mut image);
         let inputs = device.inputs.iter().map(|tag| image.declare(tag.get_ref())).collect();
         let outputs = device.outputs.iter().map(|tag| image.declare(tag.get_ref())).collect();
+        let outstation = Outstation::of(device).map(|map| {
+            let mut bound = Bound::new(&map, &mut image);
+            let station = bound.outstation();
+            for (variation, text) in [
+                (242, &device.revision),
+                (247, device.name.get_ref()),
+                (250, &device.product_name),
+                (252, &device.vendor),
+            ] {
+                station.set_attribute(variation, text);
+            }
+            OutstationHandle(Rc::new(RefCell::new(bound)))
+        });
         let mut functions = [false; 128];
         for code in &device.functions {
             if let Some(supported) = functions.get_mut(usize::from(*code)) {
@@ -139,6 +158,7 @@ impl Core {
             connections: 0,
             queue: VecDeque::new(),
             watched,
+            outstation,
             incoming: Vec::new(),
         }
     }
@@ -248,12 +268,17 @@ impl Core {
         }
         self.events.push(self.now, EventKind::Mode { from: self.mode, to: mode });
         if mode == Mode::Run {
-            self.image.restart(self.logic.retained(), &self.inputs);
-            self.logic.restart(&mut self.image);
+            self.restart_logic();
             self.alarms.clear();
-            self.events.push(self.now, EventKind::Restarted);
         }
         self.mode = mode;
+    }
+
+    /// The logic starts over, as after power up.
+    pub(crate) fn restart_logic(&mut self) {
+        self.image.restart(self.logic.retained(), &self.inputs);
+        self.logic.restart(&mut self.image);
+        self.events.push(self.now, EventKind::Restarted);
     }
 
     pub(crate) fn set_key(&mut self, key: KeySwitch) {

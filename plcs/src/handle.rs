@@ -12,6 +12,7 @@ use crate::core::{Core, Offered};
 use crate::event::{ControllerEvent, EventKind};
 use crate::image::SignalId;
 use crate::mode::{KeySwitch, Mode};
+use crate::outstation::OutstationHandle;
 
 /// How a controller's scans have gone so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -113,6 +114,11 @@ impl Handle {
     /// Events since the last drain, oldest first; at most the latest 4096.
     pub fn drain_events(&self) -> Vec<ControllerEvent> {
         self.with(|core| core.events.drain())
+    }
+
+    /// The DNP3 side of the controller, where its device has a point map.
+    pub fn outstation(&self) -> Option<OutstationHandle> {
+        self.with(|core| core.outstation.clone())
     }
 
     /// Takes a place among the connections; `None` where all are taken.

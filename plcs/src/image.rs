@@ -33,7 +33,8 @@ pub struct Image {
 }
 
 impl Image {
-    /// The image of a device, all signals 0: inputs first, then outputs, then the rest of the register map.
+    /// The image of a device, all signals 0: inputs first, then outputs, then the rest of the register map and the point
+    /// map.
     pub fn of(device: &Device) -> Self {
         let mut image = Self {
             device: device.name.get_ref().clone(),
@@ -45,6 +46,9 @@ impl Image {
         };
         let wired = device.inputs.iter().chain(&device.outputs);
         for tag in wired.chain(device.registers.iter().map(|entry| &entry.tag)) {
+            image.declare(tag.get_ref());
+        }
+        for tag in device.points.iter().flat_map(site::PointEntry::tags) {
             image.declare(tag.get_ref());
         }
         image

@@ -1,4 +1,4 @@
-//! Controllers: image, scan, logic, Modbus server, and the link of one controller to another.
+//! Controllers: image, scan, logic, Modbus server, DNP3 outstation, and the link of one controller to another.
 //!
 //! This crate sees signals (`LIT-301`, `P-201`), never a plant and never a network: `lab` wires instruments and
 //! actuators to a controller through [`FieldWiring`], hands it connections through [`Accept`] and a clock through
@@ -6,7 +6,7 @@
 //! future.
 //!
 //! Reading order: [`controller`] (the scan: theory of operation), [`image`], [`logic`], [`server`] (connections and
-//! the stated policies of the Modbus server), [`peer`].
+//! the stated policies of the Modbus server), [`outstation`] (DNP3), [`peer`].
 
 mod alarm_fifo;
 mod communication;
@@ -18,6 +18,7 @@ pub mod handle;
 pub mod image;
 pub mod logic;
 pub mod mode;
+pub mod outstation;
 pub mod peer;
 mod registers;
 pub mod server;
@@ -31,5 +32,6 @@ pub use handle::{Handle, ScanStatistics};
 pub use image::{Image, MissingSignal, SignalId};
 pub use logic::{Logic, LogicLoadError, MakeLogic, program_for};
 pub use mode::{KeySwitch, Mode};
+pub use outstation::{Outstation, OutstationHandle, run_outstation};
 pub use peer::{CommLossAction, PeerPoint, poll_peer};
 pub use server::{Accept, run_server};

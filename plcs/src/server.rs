@@ -200,7 +200,7 @@ async fn write_answers<C: Clock, W: AsyncWrite + Unpin>(
 
 /// One timer for a connection's moving deadline, so that a busy connection does not fill the clock with timers that
 /// nobody waits for any more.
-struct Watch<C: Clock> {
+pub(crate) struct Watch<C: Clock> {
     clock: C,
     sleep: C::Sleep,
     set_for: VirtualTime,
@@ -209,11 +209,15 @@ struct Watch<C: Clock> {
 impl<C: Clock> Watch<C> {
     fn new(clock: C, first: Duration) -> Self {
         let set_for = clock.now() + first;
+        Self::until(clock, set_for)
+    }
+
+    pub(crate) fn until(clock: C, set_for: VirtualTime) -> Self {
         Self { sleep: clock.sleep_until(set_for), clock, set_for }
     }
 
     /// Ready once `deadline` has come.
-    fn poll_reached(&mut self, deadline: VirtualTime, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_reached(&mut self, deadline: VirtualTime, cx: &mut Context<'_>) -> Poll<()> {
         if self.set_for > deadline {
             self.set(deadline);
         }

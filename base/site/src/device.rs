@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
 
 use crate::FileError;
+use crate::dnp3::{ControlModel, OutstationSettings};
 use crate::file::Source;
 
 /// One of Modbus's four tables.
@@ -164,6 +165,11 @@ impl PointKind {
             Self::AnalogOutput => "analog_output",
         }
     }
+
+    /// Whether masters command it.
+    pub const fn is_output(self) -> bool {
+        matches!(self, Self::BinaryOutput | Self::AnalogOutput)
+    }
 }
 
 /// One line of a DNP3 point map.
@@ -182,9 +188,61 @@ pub struct PointEntry {
     /// Engineering value of count 0.
     #[serde(default)]
     pub offset: f64,
+    /// The tag of the other contact of a double-bit input, which is 1 when the thing is open. Without one the two contacts
+    /// always agree.
+    #[serde(default)]
+    pub opposite: Option<Spanned<String>>,
+    /// The tag that commands write, where it is not `tag`.
+    #[serde(default)]
+    pub command: Option<Spanned<String>>,
+    /// The tag that a trip writes, where close and trip have outputs of their own.
+    #[serde(default)]
+    pub trip: Option<Spanned<String>>,
+    /// Class of its changes, 1 to 3; 0 for none.
+    #[serde(default)]
+    pub class: u8,
+    /// Class of commands to it as events (group 13), of a counter's frozen values; 0 for none.
+    #[serde(default)]
+    pub second_class: u8,
+    /// Variation of its present value where the master leaves it open.
+    #[serde(default)]
+    pub static_variation: Option<u8>,
+    /// Variation of its changes where the master leaves it open.
+    #[serde(default)]
+    pub event_variation: Option<u8>,
+    /// Changes of up to this much, in counts, are no events.
+    #[serde(default)]
+    pub deadband: f64,
+    /// How a binary output takes commands.
+    #[serde(default)]
+    pub model: ControlModel,
+    /// Least setpoint that is taken, in counts.
+    #[serde(default = "least")]
+    pub min: f64,
+    /// Greatest setpoint that is taken, in counts.
+    #[serde(default = "most")]
+    pub max: f64,
+}
+
+fn least() -> f64 {
+    f64::MIN
+}
+
+fn most() -> f64 {
+    f64::MAX
 }
 
 impl PointEntry {
+    /// Its tags: the one that it reports, and those of contacts and commands.
+    pub fn tags(&self) -> impl Iterator<Item = &Spanned<String>> {
+        std::iter::once(&self.tag).chain(&self.opposite).chain(&self.command).chain(&self.trip)
+    }
+
+    /// The value in counts.
+    pub fn encode(&self, value: f64) -> f64 {
+        (value - self.offset) / self.scale
+    }
+
     /// The engineering value of what the outstation reports.
     pub fn decode(&self, raw: f64) -> f64 {
         raw * self.scale + self.offset
@@ -242,6 +300,9 @@ pub struct Device {
     /// DNP3 point map.
     #[serde(rename = "point", default)]
     pub points: Vec<PointEntry>,
+    /// How it behaves as an outstation.
+    #[serde(default)]
+    pub dnp3: OutstationSettings,
 }
 
 impl Device {
@@ -250,7 +311,7 @@ impl Device {
         self.registers.iter().find(|entry| entry.tag.get_ref() == tag && wanted(entry))
     }
 
-    /// Checks the point map, apart from the names of its tags.
+    /// Checks the outstation and its point map, apart from the names of its tags.
     pub(crate) fn check_points(&self, source: &Source<'_>) -> Result<(), FileError> {
         match (&self.outstation, self.points.first()) {
             (None, Some(point)) => {
@@ -267,6 +328,7 @@ impl Device {
                     format!("choose one of 0 to {OUTSTATION_MAX}"),
                 ));
             }
+            (Some(address), _) => self.dnp3.check(source, address)?,
             _ => {}
         }
         let mut taken = BTreeMap::new();
@@ -286,6 +348,7 @@ impl Device {
                     "give each point an index of its own among those of its kind",
                 ));
             }
+            crate::dnp3::check_point(source, point)?;
         }
         Ok(())
     }

@@ -4,10 +4,11 @@
 //! Everyone reads it: `net` builds the network from it, `plcs` serves its register maps, actors poll by it, the
 //! sensor turns registers into tags by it. It never says what is hostile.
 //!
-//! Reading order: [`mod@file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`site`](mod@site).
+//! Reading order: [`mod@file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`dnp3`], [`site`](mod@site).
 
 pub mod address;
 pub mod device;
+pub mod dnp3;
 pub mod file;
 pub mod network;
 pub mod site;
@@ -15,6 +16,7 @@ pub mod tag;
 
 pub use address::{MacAddress, Subnet};
 pub use device::{Access, Device, Encoding, OUTSTATION_MAX, PointEntry, PointKind, RegisterEntry, Table};
+pub use dnp3::{ControlModel, OutstationSettings};
 pub use file::{FileError, parse_toml};
 pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, Zone};
 pub use site::Site;

@@ -279,7 +279,7 @@ impl Site {
             .registers
             .iter()
             .map(|entry| &entry.tag)
-            .chain(device.points.iter().map(|point| &point.tag));
+            .chain(device.points.iter().flat_map(crate::PointEntry::tags));
         for tag in mapped {
             if self.tag(tag.get_ref()).is_none() {
                 return Err(source.error(

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod boundary;
+mod dnp3_conformance;
+mod dnp3_rig;
 mod harness;
 mod logic;
 mod peer;
