@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod boundary;
+mod dnp3_cases;
 mod dnp3_conformance;
+mod dnp3_random;
 mod dnp3_rig;
 mod harness;
 mod logic;
