@@ -187,7 +187,11 @@ impl Outstation {
         let source = Source { file, text };
         let Alone { outstation, points, dnp3 } = source.parse()?;
         if *outstation.get_ref() > OUTSTATION_MAX {
-            return Err(source.error(&outstation, "DNP3 reserves addresses from 65520 up", "use a smaller one"));
+            return Err(source.error(
+                &outstation,
+                "DNP3 reserves addresses from 65520 up",
+                "use a smaller one",
+            ));
         }
         dnp3.check(&source, &outstation)?;
         for (number, point) in points.iter().enumerate() {
@@ -269,7 +273,10 @@ mod tests {
         )
         .unwrap();
         let settings = &map.settings;
-        assert_eq!((settings.confirm_timeout_ms, settings.buffers.class_3, settings.fragment_octets), (5000, 200, 2048));
+        assert_eq!(
+            (settings.confirm_timeout_ms, settings.buffers.class_3, settings.fragment_octets),
+            (5000, 200, 2048)
+        );
         assert_eq!(map.point(PointKind::AnalogInput, 3).map(|point| point.class), Some(2));
         assert_eq!(map.output_of("52-75A.CMD").map(|point| point.model), Some(ControlModel::TripClose));
     }
@@ -277,7 +284,10 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_named_with_its_line() {
         for (points, problem) in [
-            (r#"{ kind = "counter", index = 0, tag = "A" }, { kind = "counter", index = 0, tag = "B" }"#, "two points"),
+            (
+                r#"{ kind = "counter", index = 0, tag = "A" }, { kind = "counter", index = 0, tag = "B" }"#,
+                "two points",
+            ),
             (r#"{ kind = "counter", index = 0, tag = "A", class = 4 }"#, "classes"),
             (r#"{ kind = "counter", index = 0, tag = "A", event_variation = 3 }"#, "variation"),
             (r#"{ kind = "binary_input", index = 0, tag = "A", command = "B" }"#, "commands an input"),
@@ -295,8 +305,10 @@ mod tests {
             let error = Outstation::parse("rtu.toml", text).unwrap_err();
             assert!(error.problem.contains(problem), "{error}");
         }
-        let error =
-            Outstation::parse("rtu.toml", "outstation = 1\npoint = []\n[dnp3]\ntext = [{ index = 0, text = \"\" }]");
+        let error = Outstation::parse(
+            "rtu.toml",
+            "outstation = 1\npoint = []\n[dnp3]\ntext = [{ index = 0, text = \"\" }]",
+        );
         assert_eq!(error.unwrap_err().line, 4);
     }
 }

@@ -299,11 +299,8 @@ impl Outstation {
         let verdict = session.link.judge(header);
         if let Some(function) = verdict.answer {
             let control = LinkControl::new(false, function, false, false);
-            let answer = LinkHeader {
-                control,
-                destination: header.source,
-                source: LinkAddress(station.map.address),
-            };
+            let answer =
+                LinkHeader { control, destination: header.source, source: LinkAddress(station.map.address) };
             if let Some(channel) = self.channels.get_mut(&id) {
                 channel.send(answer, &[]);
             }

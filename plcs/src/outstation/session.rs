@@ -385,7 +385,9 @@ impl Session {
             Request::WarmRestart => {
                 iin = begin_restart(station, now, self.master, Restart::Warm, &mut writer);
             }
-            Request::EnableUnsolicited(_) | Request::DisableUnsolicited(_) if !station.map.settings.unsolicited => {
+            Request::EnableUnsolicited(_) | Request::DisableUnsolicited(_)
+                if !station.map.settings.unsolicited =>
+            {
                 iin = Iin::NO_FUNCTION_CODE_SUPPORT;
             }
             Request::EnableUnsolicited(classes) => {

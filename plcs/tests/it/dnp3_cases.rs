@@ -13,20 +13,19 @@ const CASES: &str = include_str!("../../../testdata/dnp3-cases.txt");
 
 const MAP: &str = r#"
 point = [
-    { kind = "binary-input", index = 0, tag = "A", class = 1, event_variation = 1 },
-    { kind = "binary-input", index = 1, tag = "B", class = 1, event_variation = 1 },
-    { kind = "binary-input", index = 2, tag = "C", class = 1, event_variation = 1 },
-    { kind = "binary-input", index = 3, tag = "D", class = 1, event_variation = 1 },
-    { kind = "double-bit-input", index = 0, tag = "E", class = 1 },
+    { kind = "binary_input", index = 0, tag = "A", class = 1, event_variation = 1 },
+    { kind = "binary_input", index = 1, tag = "B", class = 1, event_variation = 1 },
+    { kind = "binary_input", index = 2, tag = "C", class = 1, event_variation = 1 },
+    { kind = "binary_input", index = 3, tag = "D", class = 1, event_variation = 1 },
+    { kind = "double_bit_input", index = 0, tag = "E", class = 1 },
     { kind = "counter", index = 0, tag = "F", class = 2 },
     { kind = "counter", index = 1, tag = "G", class = 2 },
-    { kind = "analog-input", index = 0, tag = "H", class = 3, deadband = 5.0, static_variation = 2 },
-    { kind = "analog-input", index = 1, tag = "I", class = 3, deadband = 5.0, static_variation = 2 },
-    { kind = "binary-output", index = 0, tag = "J", model = "latch" },
-    { kind = "binary-output", index = 1, tag = "K", model = "trip-close" },
-    { kind = "binary-output", index = 2, tag = "L", model = "pulse" },
-    { kind = "analog-output", index = 0, tag = "M", min = -100.0, max = 100.0 },
-    { kind = "text", index = 0, tag = "N", text = "RTU" },
+    { kind = "analog_input", index = 0, tag = "H", class = 3, deadband = 5.0, static_variation = 2 },
+    { kind = "analog_input", index = 1, tag = "I", class = 3, deadband = 5.0, static_variation = 2 },
+    { kind = "binary_output", index = 0, tag = "J", model = "latch" },
+    { kind = "binary_output", index = 1, tag = "K", model = "trip_close" },
+    { kind = "binary_output", index = 2, tag = "L", model = "pulse" },
+    { kind = "analog_output", index = 0, tag = "M", min = -100.0, max = 100.0 },
 ]
 "#;
 
@@ -37,7 +36,8 @@ fn hex(text: &str) -> Vec<u8> {
 fn rig(options: &str) -> Rig {
     let has = |option: &str| options.split(',').any(|it| it.trim() == option);
     let text = format!(
-        "address = 10\nmasters = {}\nunsolicited = {}\nself_address = {}\nany_master = {}\n{MAP}",
+        "outstation = 10\n{MAP}\n[dnp3]\ntext = [{{ index = 0, text = \"RTU\" }}]\nmasters = {}\nunsolicited = {}\n\
+         self_address = {}\nany_master = {}\n",
         if has("two") { "[1, 2]" } else { "[1]" },
         has("unsolicited"),
         has("self"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use plcs::Outstation;
 use plcs::outstation::{Action, ChannelId, Process, Restart};
 use record::VirtualTime;
+use site::PointKind as PointType;
 use site::dnp3::Outstation as Map;
 use wire::dnp3::object::{CommandStatus, Flags};
 use wire::dnp3::transport::segments;
@@ -84,7 +85,6 @@ impl Rig {
     pub(crate) fn measure_all(&mut self) {
         let map = self.outstation.map().clone();
         for entry in &map.points {
-            use site::PointKind as PointType;
             let (kind, value) = match entry.kind {
                 PointType::BinaryInput => (PointKind::BinaryInput, 0.0),
                 PointType::DoubleBitInput => (PointKind::DoubleBitInput, 0.0),
@@ -92,7 +92,6 @@ impl Rig {
                 PointType::Counter => (PointKind::Counter, 1.0),
                 PointType::AnalogInput => (PointKind::AnalogInput, 0.0),
                 PointType::AnalogOutput => (PointKind::AnalogOutput, 0.0),
-                PointType::Text => continue,
             };
             let index = *entry.index.get_ref();
             self.outstation.update(self.now, kind, index, value, Flags::ONLINE);
