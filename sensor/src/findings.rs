@@ -16,7 +16,7 @@ use crate::incidents::{Incidents, Seen};
 use crate::known::HostView;
 use crate::log::{Log, LogWriter, finding_time};
 use crate::output::About;
-use crate::rules::{RuleCard, RuleSet};
+use crate::rules::{Found, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
 
@@ -30,6 +30,30 @@ const CLEARING: u64 = 1_000_000_000;
 /// Findings remembered for suppression, and sources remembered for correlations.
 const REMEMBERED_MAX: usize = 4096;
 
+/// What a rule says something about: what is the same is not said twice in a row.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Subject {
+    /// Source and target of a record, from which its entities follow.
+    Hosts(IpAddr, Option<IpAddr>),
+    Entities(Vec<EntityId>),
+    /// Whatever else there is.
+    All,
+}
+
+impl Subject {
+    fn of(record: &Record<'_>, by_target: bool) -> Self {
+        let named = match &record.facts {
+            Facts::Modbus(modbus) => modbus.write && !modbus.points.is_empty(),
+            facts => matches!(facts, Facts::Process { .. }),
+        };
+        if named && by_target {
+            return Self::Entities(entities(record, by_target));
+        }
+        let target = record.target.as_ref().filter(|_| by_target);
+        Self::Hosts(record.source.address, target.map(|target| target.address))
+    }
+}
+
 #[derive(Debug)]
 struct Said {
     at: u64,
@@ -38,6 +62,8 @@ struct Said {
     /// Not said again within this time.
     quiet: u64,
     swallowed: u64,
+    /// The incident that it belonged to.
+    incident: Option<u32>,
 }
 
 /// Turns what the rules say into findings.
@@ -45,9 +71,12 @@ struct Said {
 pub(crate) struct Findings {
     rules: RuleSet,
     origin: Option<StartTime>,
-    said: IndexMap<(String, Vec<EntityId>), Said, foldhash::fast::RandomState>,
-    /// Frames of what correlations count: by the counted rule's id and the source.
-    counted: IndexMap<(String, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
+    /// By rule and what it was said about.
+    said: IndexMap<(usize, Subject), Said, foldhash::fast::RandomState>,
+    /// Frames of what correlations count: by the counted rule and the source.
+    counted: IndexMap<(usize, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
+    /// What the rules found in the record at hand.
+    found: Vec<Found>,
     /// When room is looked for again.
     next_clearing: u64,
     pub(crate) by_level: [u64; 5],
@@ -64,6 +93,7 @@ impl Findings {
             origin,
             said: IndexMap::default(),
             counted: IndexMap::default(),
+            found: Vec::new(),
             next_clearing: 0,
             by_level: [0; 5],
             swallowed: 0,
@@ -97,51 +127,55 @@ impl Findings {
 
     /// Shows a record to the rules and writes what they find.
     pub(crate) fn judge<S: LogSink>(&mut self, record: &Record<'_>, log: &mut LogWriter<S>) {
-        let said = self.rules.evaluate(record);
-        for (_, id, count) in said.iter() {
-            let Some(card) = self.rules.card(id) else { continue };
-            if card.base {
-                let key = (id.clone(), record.source.address);
-                if self.counted.len() >= REMEMBERED_MAX && !self.counted.contains_key(&key) {
-                    self.counted.clear();
-                }
-                let frames = self.counted.entry(key).or_default();
-                if frames.len() == FRAMES_MAX {
-                    frames.pop_front();
-                }
-                frames.push_back(record.frame);
-                continue;
+        let mut found = std::mem::take(&mut self.found);
+        self.rules.evaluate(record, &mut found);
+        for one in &found {
+            if self.rules.card(one.place).base {
+                self.note_frame(one.place, record);
+            } else {
+                self.say(*one, record, log);
             }
-            self.say(&card, record, *count, log);
         }
+        self.found = found;
     }
 
-    fn say<S: LogSink>(
-        &mut self,
-        card: &RuleCard,
-        record: &Record<'_>,
-        count: Option<f64>,
-        log: &mut LogWriter<S>,
-    ) {
-        let entities = entities(record, card.by_target);
-        let mut key = (card.name.clone(), entities.clone());
+    /// Keeps the frame of a match that a correlation counts.
+    fn note_frame(&mut self, place: usize, record: &Record<'_>) {
+        let key = (place, record.source.address);
+        if self.counted.len() >= REMEMBERED_MAX && !self.counted.contains_key(&key) {
+            self.counted.clear();
+        }
+        let frames = self.counted.entry(key).or_default();
+        if frames.len() == FRAMES_MAX {
+            frames.pop_front();
+        }
+        frames.push_back(record.frame);
+    }
+
+    fn say<S: LogSink>(&mut self, found: Found, record: &Record<'_>, log: &mut LogWriter<S>) {
+        let card = self.rules.card(found.place).clone();
+        let mut key = (found.place, Subject::of(record, card.by_target));
         if self.said.len() >= REMEMBERED_MAX && !self.said.contains_key(&key) {
             // A flood of new names: the rule is then said about all of them together.
-            key.1.clear();
+            key.1 = Subject::All;
         }
         let target = if card.by_target { record.target.as_ref().map(|target| target.address) } else { None };
         let seen = Seen {
             at: record.at,
-            card,
+            card: &card,
             hosts: [Some(record.source.address), target],
-            entities: &entities,
             frame: record.frame,
         };
-        let incident = self.incidents.note(&seen, || sentence(record));
+        let before = self.said.get(&key).and_then(|said| said.incident).filter(|_| key.1 != Subject::All);
+        let incident = match before {
+            Some(incident) if self.incidents.again(incident, &seen) => Some(incident),
+            _ => self.incidents.note(&seen, || entities(record, card.by_target), || sentence(record)),
+        };
         let (mut since_last, mut quiet) = (0, QUIET);
         if let Some(said) = self.said.get_mut(&key) {
             let pause = record.at.saturating_sub(said.last);
             said.last = record.at;
+            said.incident = incident;
             if pause < QUIET && record.at.saturating_sub(said.at) < said.quiet {
                 said.swallowed += 1;
                 self.swallowed += 1;
@@ -157,20 +191,20 @@ impl Findings {
             self.next_clearing = record.at + CLEARING;
             self.said.retain(|_, said| record.at.saturating_sub(said.last) < QUIET);
         }
-        if self.said.len() < REMEMBERED_MAX || key.1.is_empty() {
-            self.said.insert(key, Said { at: record.at, last: record.at, quiet, swallowed: 0 });
+        if self.said.len() < REMEMBERED_MAX || key.1 == Subject::All {
+            let said = Said { at: record.at, last: record.at, quiet, swallowed: 0, incident };
+            self.said.insert(key, said);
         }
         let mut message = sentence(record);
-        if let Some(count) = count {
+        if let Some(count) = found.count {
             let _ = write!(message, "; {count:.0} of this kind within a minute");
         }
         if since_last > 0 {
             let _ = write!(message, "; {since_last} more since this was last said");
         }
-        let mut frames: Vec<u64> = card
-            .counts
-            .iter()
-            .filter_map(|id| self.counted.get(&(id.clone(), record.source.address)))
+        let counted = self.rules.counted(&card);
+        let mut frames: Vec<u64> = counted
+            .filter_map(|place| self.counted.get(&(place, record.source.address)))
             .flatten()
             .copied()
             .collect();
@@ -183,7 +217,7 @@ impl Findings {
             title: card.title.clone(),
             level: card.level,
             techniques: card.techniques.clone(),
-            entities,
+            entities: entities(record, card.by_target),
             uid: record.conn.map(|conn| conn.uid.as_str().to_owned()),
             frames,
             message,

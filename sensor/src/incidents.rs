@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+use indexmap::IndexMap;
 use record::{EntityId, Incident, Level, StartTime};
 
 use crate::log::finding_time;
@@ -32,7 +33,6 @@ pub(crate) struct Seen<'a> {
     pub(crate) card: &'a RuleCard,
     /// Who takes part: the source, and the target where the rule is about one.
     pub(crate) hosts: [Option<IpAddr>; 2],
-    pub(crate) entities: &'a [EntityId],
     pub(crate) frame: u64,
 }
 
@@ -53,28 +53,44 @@ struct Open {
 }
 
 impl Open {
-    fn take(&mut self, seen: &Seen<'_>, message: &str) {
-        *self.rules.entry(seen.card.name.clone()).or_default() += 1;
+    /// Takes the same again, as far as it tells more than the first time.
+    fn repeat(&mut self, seen: &Seen<'_>) {
+        match self.rules.get_mut(&seen.card.name) {
+            Some(count) => *count += 1,
+            None => drop(self.rules.insert(seen.card.name.clone(), 1)),
+        }
         if seen.card.level < Level::Medium {
             return;
         }
         self.last = self.last.max(seen.at);
+        if seen.frame > 0 {
+            insert(&mut self.frames, seen.frame, FRAMES_MAX);
+        }
+    }
+
+    fn take(
+        &mut self,
+        seen: &Seen<'_>,
+        entities: impl FnOnce() -> Vec<EntityId>,
+        message: impl FnOnce() -> String,
+    ) {
+        self.repeat(seen);
+        if seen.card.level < Level::Medium {
+            return;
+        }
         if seen.card.level > self.level || self.title.is_empty() {
             self.level = seen.card.level;
             self.title.clone_from(&seen.card.title);
-            message.clone_into(&mut self.message);
+            self.message = message();
         }
         for host in seen.hosts.into_iter().flatten() {
             insert(&mut self.hosts, host, NAMES_MAX);
         }
-        for entity in seen.entities {
-            insert(&mut self.entities, entity.clone(), NAMES_MAX);
+        for entity in entities() {
+            insert(&mut self.entities, entity, NAMES_MAX);
         }
         for technique in &seen.card.techniques {
             insert(&mut self.techniques, technique.clone(), NAMES_MAX);
-        }
-        if seen.frame > 0 {
-            insert(&mut self.frames, seen.frame, FRAMES_MAX);
         }
     }
 
@@ -122,8 +138,10 @@ fn insert<T: Ord>(set: &mut BTreeSet<T>, item: T, max: usize) {
 /// The incidents that are open.
 #[derive(Debug)]
 pub(crate) struct Incidents {
-    /// The oldest first.
-    open: Vec<Open>,
+    /// By number, so that the oldest is first.
+    open: BTreeMap<u32, Open>,
+    /// Which of them a host takes part in: one at most, as two that share a host are one.
+    by_host: IndexMap<IpAddr, u32, foldhash::fast::RandomState>,
     /// Those that were written early.
     early: Vec<Open>,
     numbers: u32,
@@ -133,43 +151,76 @@ pub(crate) struct Incidents {
 
 impl Incidents {
     pub(crate) fn new(origin: Option<StartTime>) -> Self {
-        Self { open: Vec::new(), early: Vec::new(), numbers: 0, origin, next_over: u64::MAX }
+        Self {
+            open: BTreeMap::new(),
+            by_host: IndexMap::default(),
+            early: Vec::new(),
+            numbers: 0,
+            origin,
+            next_over: u64::MAX,
+        }
     }
 
-    /// Puts a finding, or the repeat of one, where it belongs; returns the number of its incident.
-    pub(crate) fn note(&mut self, seen: &Seen<'_>, message: impl FnOnce() -> String) -> Option<u32> {
-        let shares = |open: &Open| seen.hosts.iter().flatten().any(|host| open.hosts.contains(host));
+    /// Counts the repeat of a finding in the incident in which it was before; `false` where that is over, or part of
+    /// another by now.
+    pub(crate) fn again(&mut self, number: u32, seen: &Seen<'_>) -> bool {
+        let Some(open) = self.open.get_mut(&number) else { return false };
+        open.repeat(seen);
+        true
+    }
+
+    /// Puts a finding where it belongs; returns the number of its incident.
+    pub(crate) fn note(
+        &mut self,
+        seen: &Seen<'_>,
+        entities: impl FnOnce() -> Vec<EntityId>,
+        message: impl FnOnce() -> String,
+    ) -> Option<u32> {
+        let of_host = |host: Option<IpAddr>| self.by_host.get(&host?).copied();
+        let [one, other] = seen.hosts.map(of_host);
         let opens = seen.card.level >= Level::Medium;
-        let place = self.open.iter().position(shares);
-        let index = match place {
-            Some(index) => index,
+        let number = match one.into_iter().chain(other).min() {
+            Some(number) => number,
             None if opens => self.begin(seen),
             None => return None,
         };
-        if opens {
+        if opens && let (Some(one), Some(other)) = (one, other) && one != other {
             // Nothing of a lower level proves two stories to be one.
-            while let Some(other) = self.open.iter().skip(index + 1).position(shares) {
-                let other = self.open.remove(index + 1 + other);
-                self.open[index].join(other);
+            self.join(one.min(other), one.max(other));
+        }
+        let open = self.open.get_mut(&number)?;
+        open.take(seen, entities, message);
+        for host in seen.hosts.into_iter().flatten() {
+            if open.hosts.contains(&host) {
+                self.by_host.entry(host).or_insert(number);
             }
         }
-        let open = &mut self.open[index];
-        let text =
-            if seen.card.level > open.level || open.title.is_empty() { message() } else { String::new() };
-        open.take(seen, &text);
         self.next_over = self.next_over.min(open.last + QUIET);
-        Some(open.number)
+        Some(number)
     }
 
-    fn begin(&mut self, seen: &Seen<'_>) -> usize {
+    fn join(&mut self, older: u32, younger: u32) {
+        let Some(younger) = self.open.remove(&younger) else { return };
+        for host in &younger.hosts {
+            self.by_host.insert(*host, older);
+        }
+        if let Some(open) = self.open.get_mut(&older) {
+            open.join(younger);
+            // There is no room for all hosts in one.
+            self.by_host.retain(|host, number| *number != older || open.hosts.contains(host));
+        }
+    }
+
+    fn begin(&mut self, seen: &Seen<'_>) -> u32 {
         if self.open.len() >= OPEN_MAX
-            && let Some(quietest) = (0..self.open.len()).min_by_key(|index| self.open[*index].last)
+            && let Some(quietest) = self.open.values().min_by_key(|open| open.last).map(|open| open.number)
+            && let Some(open) = self.close(quietest)
         {
-            self.early.push(self.open.remove(quietest));
+            self.early.push(open);
             self.next_over = 0;
         }
         self.numbers += 1;
-        self.open.push(Open {
+        let open = Open {
             number: self.numbers,
             joined: Vec::new(),
             first: seen.at,
@@ -182,8 +233,17 @@ impl Incidents {
             techniques: BTreeSet::new(),
             rules: BTreeMap::new(),
             frames: BTreeSet::new(),
-        });
-        self.open.len() - 1
+        };
+        self.open.insert(self.numbers, open);
+        self.numbers
+    }
+
+    fn close(&mut self, number: u32) -> Option<Open> {
+        let open = self.open.remove(&number)?;
+        for host in &open.hosts {
+            self.by_host.swap_remove(host);
+        }
+        Some(open)
     }
 
     /// Those that are over by now.
@@ -191,16 +251,20 @@ impl Incidents {
         if now < self.next_over {
             return Vec::new();
         }
+        let is_over = |open: &&Open| open.last + QUIET <= now;
+        let numbers: Vec<u32> = self.open.values().filter(is_over).map(|open| open.number).collect();
         let mut over = std::mem::take(&mut self.early);
-        over.extend(self.open.extract_if(.., |open| open.last + QUIET <= now));
-        self.next_over = self.open.iter().map(|open| open.last + QUIET).min().unwrap_or(u64::MAX);
+        over.extend(numbers.into_iter().filter_map(|number| self.close(number)));
+        self.next_over = self.open.values().map(|open| open.last + QUIET).min().unwrap_or(u64::MAX);
         over.into_iter().map(|open| open.told(self.origin)).collect()
     }
 
     /// All that are left: the traffic has ended.
     pub(crate) fn all(&mut self) -> Vec<Incident> {
-        let over = std::mem::take(&mut self.early).into_iter().chain(std::mem::take(&mut self.open));
-        over.map(|open| open.told(self.origin)).collect()
+        let early = std::mem::take(&mut self.early);
+        let open = std::mem::take(&mut self.open);
+        self.by_host.clear();
+        early.into_iter().chain(open.into_values()).map(|open| open.told(self.origin)).collect()
     }
 }
 
@@ -230,8 +294,8 @@ mod tests {
         let host = |last| Some(IpAddr::from([192, 0, 2, last]));
         let card = card(level);
         let hosts = [host(hosts[0]), host(hosts[1])];
-        let seen = Seen { at: second * SECOND, card: &card, hosts, entities: &[], frame: second };
-        incidents.note(&seen, || "what happened".to_owned())
+        let seen = Seen { at: second * SECOND, card: &card, hosts, frame: second };
+        incidents.note(&seen, Vec::new, || "what happened".to_owned())
     }
 
     #[test]
@@ -268,8 +332,8 @@ mod tests {
         let card = card(Level::Medium);
         for n in 0..1000u32 {
             let hosts = [Some(IpAddr::from(n.to_be_bytes())), None];
-            let seen = Seen { at: u64::from(n), card: &card, hosts, entities: &[], frame: 1 };
-            incidents.note(&seen, String::new);
+            let seen = Seen { at: u64::from(n), card: &card, hosts, frame: 1 };
+            incidents.note(&seen, Vec::new, String::new);
         }
         assert_eq!(incidents.open.len(), OPEN_MAX);
         assert_eq!(incidents.all().len(), 1000);

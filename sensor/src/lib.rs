@@ -41,7 +41,6 @@ mod known;
 #[cfg(target_os = "linux")]
 pub mod live;
 pub mod log;
-mod memo;
 mod modbus;
 mod modbus_check;
 mod modbus_log;

@@ -2,30 +2,31 @@
 //!
 //! # Theory of operation
 //! The rules that come with the sensor are embedded; `--rules DIR` adds every `.yml` file of a directory. A file holds
-//! one rule, or the rules that a correlation counts and the correlation. `rsigma` evaluates them. Sigma is forgiving: a
-//! misspelt key is an attribute nobody reads, a misspelt field never matches, a rule for another log source never sees
-//! a record. Here each of these is an error with file, line and fix, because a rule that cannot fire looks, from
-//! outside, like a plant without attacks.
+//! one rule, or the rules that a correlation counts and the correlation ([`file`]). `rsigma` evaluates them, service by
+//! service: a record is shown to the rules of its service alone, and to those only if none like it was shown before
+//! ([`memo`]). What they match goes on to the correlations that count it ([`count`]): most records match nothing.
 //!
-//! A record is shown to the rules of its service alone; what they match goes on to the correlations. That gives the
-//! same as one engine with a log source extractor, at half the cost: most records match nothing.
-//!
-//! Correlation windows are whole seconds of the frames' time; the wall clock is never asked.
+//! Rules are known by their place in the order of their ids.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod count;
+mod file;
+mod memo;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
 use rsigma_eval::fields::RuleFieldSet;
-use rsigma_eval::{CorrelationConfig, CorrelationEngine, Engine, Event, compile_rule};
-use rsigma_parser::{
-    CorrelationCondition, CorrelationType, Detection, SigmaCollection, SigmaRule, parse_sigma_yaml,
-};
+use rsigma_eval::{Engine, Event};
+use rsigma_parser::{Detection, SigmaCollection};
 use site::FileError;
 
-use crate::event::{PRODUCT, Record, fields_of, services};
+use crate::event::{Record, services};
 use crate::examples::Example;
-use crate::memo::{Key, LEFT_OUT, Memo, Said};
+
+use count::Correlation;
+use file::RuleFile;
+use memo::{ADDRESSES, LEFT_OUT, Memo};
 
 /// The rules that come with the sensor.
 const EMBEDDED: &[(&str, &str)] = &[
@@ -114,10 +115,6 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("values-replay.yml", include_str!("../rules/values-replay.yml")),
 ];
 
-/// Matches kept per group of a correlation, at least and, unless a threshold is higher, at most.
-const ENTRIES_MIN: usize = 32;
-const ENTRIES_MAX: usize = 4096;
-
 /// What a rule says about itself.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct RuleCard {
@@ -151,18 +148,27 @@ pub struct RuleCard {
 
 /// Loaded rules.
 pub struct RuleSet {
-    /// Rules by the service whose records they look at: a record is shown to those alone.
+    /// Rules by the service whose records they look at.
     by_service: BTreeMap<&'static str, Engine>,
-    /// What counts matches over time. Sees a record only where a rule matched.
-    correlations: CorrelationEngine,
-    /// By rule id.
-    cards: BTreeMap<String, Rc<RuleCard>>,
-    /// What was said to records like the one at hand; absent where a rule asks for more than that tells.
+    /// In the order of their ids.
+    cards: Vec<Rc<RuleCard>>,
+    /// Places of the cards, by rule id.
+    places: BTreeMap<String, usize>,
+    /// Correlations, each with the place of its card.
+    correlations: Vec<(usize, Correlation)>,
+    /// By place: which correlations count its matches, and as which of the rules that they name.
+    counted_by: Vec<Vec<(usize, usize)>>,
+    /// What matched records like the one at hand; absent where a rule asks for more than that tells.
     memo: Option<Memo>,
-    /// Ids of rules of whose matches a correlation counts the different values.
-    values: BTreeSet<String>,
-    /// Ids of rules whose matches a correlation counts one by one, or in another way.
-    events: BTreeSet<String>,
+}
+
+/// A rule that matched, or a correlation that is above its threshold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Found {
+    /// Which rule.
+    pub(crate) place: usize,
+    /// What a correlation counted.
+    pub(crate) count: Option<f64>,
 }
 
 impl std::fmt::Debug for RuleSet {
@@ -204,21 +210,20 @@ impl RuleSet {
 
     /// Rules from files: name and text of each.
     pub fn load(files: impl IntoIterator<Item = (String, String)>) -> Result<Self, FileError> {
-        let mut by_service: BTreeMap<&'static str, Engine> = BTreeMap::new();
         let mut whole = SigmaCollection::new();
-        let mut cards: BTreeMap<String, Rc<RuleCard>> = BTreeMap::new();
+        let mut by_id: BTreeMap<String, Rc<RuleCard>> = BTreeMap::new();
         for (file, text) in files {
             let source = RuleFile { file: &file, text: &text };
             let collection = source.parse()?;
             for (id, card) in source.cards(&collection)? {
-                if let Some(other) = cards.values().find(|other| other.name == card.name) {
+                if let Some(other) = by_id.values().find(|other| other.name == card.name) {
                     return Err(source.error(
                         &card.name,
                         format!("the name {:?} is taken by {}", card.name, other.file),
                         "give each rule a name of its own",
                     ));
                 }
-                if let Some(other) = cards.insert(id.clone(), Rc::new(card)) {
+                if let Some(other) = by_id.insert(id.clone(), Rc::new(card)) {
                     let problem = format!("the id is taken by {:?} of {}", other.name, other.file);
                     return Err(source.error(&id, problem, "give each rule an id of its own"));
                 }
@@ -226,359 +231,154 @@ impl RuleSet {
             whole.rules.extend(collection.rules);
             whole.correlations.extend(collection.correlations);
         }
-        let unresolved = |error: rsigma_eval::EvalError| FileError {
-            file: "rules".to_owned(),
-            line: 0,
-            problem: error.to_string(),
-            fix: "a correlation names the rules it counts by name or id, and they stand in these files"
-                .to_owned(),
+        let places: BTreeMap<String, usize> =
+            by_id.keys().enumerate().map(|(place, id)| (id.clone(), place)).collect();
+        let mut rules = Self {
+            by_service: BTreeMap::new(),
+            counted_by: vec![Vec::new(); by_id.len()],
+            cards: by_id.into_values().collect(),
+            places,
+            correlations: Vec::new(),
+            memo: Self::memo(&whole),
         };
         for service in services() {
-            let rules = whole.rules.iter().filter(|rule| rule.logsource.service.as_deref() == Some(service));
-            let one = SigmaCollection { rules: rules.cloned().collect(), ..SigmaCollection::new() };
+            let of_service = |rule: &&rsigma_parser::SigmaRule| rule.logsource.service.as_deref() == Some(service);
+            let one = whole.rules.iter().filter(of_service).cloned().collect();
+            let one = SigmaCollection { rules: one, ..SigmaCollection::new() };
             if !one.rules.is_empty() {
-                by_service.entry(service).or_default().add_collection(&one).map_err(unresolved)?;
+                let engine = rules.by_service.entry(service).or_default();
+                engine.add_collection(&one).map_err(|error| rules_error(error.to_string(), "mend the rule"))?;
             }
         }
-        let config = CorrelationConfig {
-            max_group_entries: Some(entries_max(&whole)),
-            ..CorrelationConfig::default()
-        };
-        let mut correlations = CorrelationEngine::new(config);
-        correlations.add_collection(&whole).map_err(unresolved)?;
-        let memo = is_repeatable(&whole).then(|| Memo::new(shortest_span(&whole)));
-        let counted = |by_value: bool| {
-            let is_such = |kind| matches!(kind, CorrelationType::ValueCount) == by_value;
-            let correlations = whole.correlations.iter().filter(|one| is_such(one.correlation_type));
-            let names: BTreeSet<&String> = correlations.flat_map(|correlation| &correlation.rules).collect();
-            let named = |name: &Option<String>| name.as_ref().is_some_and(|name| names.contains(name));
-            let rules = whole.rules.iter().filter(|rule| named(&rule.name) || named(&rule.id));
-            rules.filter_map(|rule| rule.id.clone()).collect()
-        };
-        let (values, events) = (counted(true), counted(false));
-        Ok(Self { by_service, correlations, cards, memo, values, events })
+        for correlation in &whole.correlations {
+            rules.add_correlation(&whole, correlation)?;
+        }
+        Ok(rules)
+    }
+
+    /// `correlation` has a card, and what of it could not be counted was refused with its file.
+    fn add_correlation(
+        &mut self,
+        whole: &SigmaCollection,
+        correlation: &rsigma_parser::CorrelationRule,
+    ) -> Result<(), FileError> {
+        let title = &correlation.title;
+        let compiled = Correlation::new(correlation)
+            .map_err(|problem| rules_error(format!("{title:?} has {problem}"), "count matches or values"))?;
+        let place = |id: &Option<String>| id.as_ref().and_then(|id| self.places.get(id)).copied();
+        let Some(own) = place(&correlation.id) else { return Ok(()) };
+        for (number, name) in correlation.rules.iter().enumerate() {
+            let named =
+                whole.rules.iter().find(|rule| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name));
+            let Some(counted) = named.and_then(|rule| place(&rule.id)) else {
+                return Err(rules_error(
+                    format!("{title:?} counts {name:?}, which no rule is called"),
+                    "a correlation names the rules it counts by name or id, and they stand in these files",
+                ));
+            };
+            self.counted_by[counted].push((self.correlations.len(), number));
+        }
+        self.correlations.push((own, compiled));
+        Ok(())
+    }
+
+    /// A memory for what matched, where the rules can be asked once for all records with the same key: they ask for
+    /// fields by name, and for none that keys leave out.
+    fn memo(whole: &SigmaCollection) -> Option<Memo> {
+        fn is_plain(detection: &Detection) -> bool {
+            match detection {
+                Detection::AllOf(items) => items.iter().all(|item| item.field.name.is_some()),
+                Detection::AnyOf(parts) | Detection::And(parts) => parts.iter().all(is_plain),
+                _ => false,
+            }
+        }
+        // By which fields correlations keep matches apart is their affair: they see every match.
+        let detections = SigmaCollection { rules: whole.rules.clone(), ..SigmaCollection::new() };
+        let used = RuleFieldSet::collect(&detections, &[], true);
+        let asks = |fields: &[&str]| fields.iter().any(|field| used.contains(field));
+        let is_repeatable = whole.rules.iter().all(|rule| rule.detection.named.values().all(is_plain));
+        (is_repeatable && !asks(&LEFT_OUT)).then(|| Memo::new(asks(&ADDRESSES)))
     }
 
     /// What each rule says about itself, by name; rules that only feed a correlation are left out.
     pub fn cards(&self) -> Vec<&RuleCard> {
         let mut cards: Vec<&RuleCard> =
-            self.cards.values().map(Rc::as_ref).filter(|card| !card.base).collect();
+            self.cards.iter().map(Rc::as_ref).filter(|card| !card.base).collect();
         cards.sort_by(|one, other| one.name.cmp(&other.name));
         cards
     }
 
     /// Every rule with its id, those included that only feed a correlation.
     pub(crate) fn all_cards(&self) -> impl Iterator<Item = (&str, &RuleCard)> {
-        self.cards.iter().map(|(id, card)| (id.as_str(), card.as_ref()))
+        self.places.iter().map(|(id, place)| (id.as_str(), self.cards[*place].as_ref()))
     }
 
     /// Ids of the rules that match an event of a service at a moment, in seconds.
     pub(crate) fn matches(&mut self, service: &str, event: &impl Event, seconds: i64) -> Vec<String> {
-        let Some(engine) = self.by_service.get(service) else { return Vec::new() };
-        let matches = engine.evaluate(event);
-        let matches = self.correlations.process_with_detections(event, matches, seconds);
-        matches.into_iter().filter_map(|found| found.header.rule_id).collect()
+        let matched = asked(&self.by_service, &self.places, service, event);
+        let mut found = Vec::new();
+        self.count(&matched, event, seconds, &mut found);
+        let id = |found: &Found| self.places.iter().find(|(_, place)| **place == found.place);
+        found.iter().filter_map(id).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Shows a record to every rule; says which matched, detections before the correlations that count them.
-    pub(crate) fn evaluate(&mut self, record: &Record<'_>) -> Rc<[Said]> {
-        let key = self.memo.as_ref().and_then(|_| Key::of(record));
-        if let (Some(memo), Some(key)) = (&self.memo, &key)
-            && let Some(said) = memo.get(key, record.at)
-        {
-            return said;
-        }
-        let Some(engine) = self.by_service.get(record.service()) else { return Rc::new([]) };
-        let matches = engine.evaluate(record);
-        let mut said: Vec<Said> = Vec::new();
-        let among = |ids: &BTreeSet<String>| {
-            matches.iter().any(|found| found.header.rule_id.as_ref().is_none_or(|id| ids.contains(id)))
+    /// Shows a record to every rule; puts into `found` what matched, detections before the correlations that count
+    /// them, each in the order of their ids.
+    pub(crate) fn evaluate(&mut self, record: &Record<'_>, found: &mut Vec<Found>) {
+        found.clear();
+        let Self { by_service, places, memo, .. } = self;
+        let ask = || asked(by_service, places, record.service(), record);
+        let matched = match memo {
+            Some(memo) => memo.matched(record, ask),
+            None => ask(),
         };
-        let (counts_values, counts_events) = (among(&self.values), among(&self.events));
-        if !matches.is_empty() {
-            let second = (record.at / 1_000_000_000) as i64;
-            let found = self.correlations.process_with_detections(record, matches, second);
-            said.extend(found.into_iter().filter_map(|found| {
-                let count = found.as_correlation().map(|body| body.aggregated_value);
-                Some((count.is_some(), found.header.rule_id?, count))
-            }));
-            // Detections first, so that a correlation finds the frame of the one that completed it; each by id.
-            said.sort_by(|one, other| (one.0, &one.1).cmp(&(other.0, &other.1)));
+        self.count(&matched, record, (record.at / 1_000_000_000).cast_signed(), found);
+    }
+
+    /// Detections, and the correlations that they bring above their thresholds.
+    fn count(&mut self, matched: &[usize], event: &impl Event, second: i64, found: &mut Vec<Found>) {
+        found.extend(matched.iter().map(|place| Found { place: *place, count: None }));
+        for place in matched {
+            for (correlation, number) in &self.counted_by[*place] {
+                let (own, correlation) = &mut self.correlations[*correlation];
+                if let Some(count) = correlation.count(event, *number, second) {
+                    found.push(Found { place: *own, count: Some(count) });
+                }
+            }
         }
-        let said: Rc<[Said]> = said.into();
-        if let (Some(memo), Some(key), false) = (&mut self.memo, key, counts_events) {
-            memo.keep(key, record.at, counts_values, said.clone());
+        if let Some(counted) = found.get_mut(matched.len()..) {
+            counted.sort_by_key(|found| found.place);
         }
-        said
     }
 
     /// The card of a rule that matched.
-    pub(crate) fn card(&self, id: &str) -> Option<Rc<RuleCard>> {
-        self.cards.get(id).cloned()
+    pub(crate) fn card(&self, place: usize) -> &Rc<RuleCard> {
+        &self.cards[place]
+    }
+
+    /// The rules whose matches a correlation counts.
+    pub(crate) fn counted(&self, card: &RuleCard) -> impl Iterator<Item = usize> {
+        card.counts.iter().filter_map(|id| self.places.get(id).copied())
     }
 }
 
-struct RuleFile<'a> {
-    file: &'a str,
-    text: &'a str,
+/// Places of the rules of a service that match an event, in order.
+fn asked(
+    by_service: &BTreeMap<&'static str, Engine>,
+    places: &BTreeMap<String, usize>,
+    service: &str,
+    event: &impl Event,
+) -> Rc<[usize]> {
+    let Some(engine) = by_service.get(service) else { return Rc::new([]) };
+    let ids = engine.evaluate(event).into_iter().filter_map(|found| found.header.rule_id);
+    let mut matched: Vec<usize> = ids.filter_map(|id| places.get(&id).copied()).collect();
+    matched.sort_unstable();
+    matched.into()
 }
 
-/// What the two kinds of rule have in common.
-struct Head<'a> {
-    id: Option<&'a String>,
-    name: Option<&'a String>,
-    title: &'a str,
-    level: Option<rsigma_parser::Level>,
-    tags: &'a [String],
-    falsepositives: &'a [String],
-    misses: Option<String>,
-    odd_key: Option<&'a String>,
-}
-
-impl RuleFile<'_> {
-    fn error(&self, near: &str, problem: impl Into<String>, fix: impl Into<String>) -> FileError {
-        let place = self.text.find(near).unwrap_or(0);
-        let line = self.text[..place].bytes().filter(|octet| *octet == b'\n').count() + 1;
-        FileError { file: self.file.to_owned(), line, problem: problem.into(), fix: fix.into() }
-    }
-
-    fn parse(&self) -> Result<SigmaCollection, FileError> {
-        let collection = parse_sigma_yaml(self.text)
-            .map_err(|error| self.error("", error.to_string(), "mend the YAML"))?;
-        if let Some(problem) = collection.errors.first() {
-            // The parser names the line of YAML errors in its text, and the key of the others.
-            let line = problem.split("line ").nth(1).and_then(|rest| {
-                rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
-            });
-            let near = problem.split(['\'', '"', '`']).nth(1).unwrap_or("");
-            let mut error = self.error(
-                near,
-                problem.clone(),
-                "a rule has title, logsource and detection with a condition; a correlation has title and correlation: see the rules that come with the sensor",
-            );
-            if let Some(line) = line {
-                error.line = line;
-            }
-            return Err(error);
-        }
-        if collection.rules.is_empty() && collection.correlations.is_empty() {
-            return Err(self.error("", "no rule in this file", "write one, or take the file away"));
-        }
-        if let Some(filter) = collection.filters.first() {
-            return Err(self.error(
-                &filter.title,
-                "filters are not used here",
-                "put the condition into the rule",
-            ));
-        }
-        Ok(collection)
-    }
-
-    fn cards(&self, collection: &SigmaCollection) -> Result<Vec<(String, RuleCard)>, FileError> {
-        let mut cards = Vec::new();
-        let counted = |rule: &SigmaRule| {
-            collection.correlations.iter().any(|correlation| {
-                !correlation.generate
-                    && correlation
-                        .rules
-                        .iter()
-                        .any(|name| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name))
-            })
-        };
-        for rule in &collection.rules {
-            self.check_source(rule)?;
-            let base = counted(rule);
-            let head = Head {
-                id: rule.id.as_ref(),
-                name: rule.name.as_ref(),
-                title: &rule.title,
-                level: rule.level,
-                tags: &rule.tags,
-                falsepositives: &rule.falsepositives,
-                misses: misses(rule.custom_attributes.get("custom")),
-                odd_key: odd_key(rule.custom_attributes.keys()),
-            };
-            let (id, card) = self.card(head, base)?;
-            let examples = self.examples(rule.custom_attributes.get("custom"), rule)?;
-            cards.push((id, RuleCard { base, by_target: true, examples, ..card }));
-        }
-        for correlation in &collection.correlations {
-            let head = Head {
-                id: correlation.id.as_ref(),
-                name: correlation.name.as_ref(),
-                title: &correlation.title,
-                level: correlation.level,
-                tags: &correlation.tags,
-                falsepositives: &correlation.falsepositives,
-                misses: misses(correlation.custom_attributes.get("custom")),
-                odd_key: odd_key(correlation.custom_attributes.keys()),
-            };
-            let (id, card) = self.card(head, false)?;
-            let counted = collection.rules.iter().filter(|rule| {
-                correlation
-                    .rules
-                    .iter()
-                    .any(|name| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name))
-            });
-            let counted: Vec<_> = counted.collect();
-            let examples = match counted.first() {
-                Some(rule) => self.examples(correlation.custom_attributes.get("custom"), rule)?,
-                None => Vec::new(),
-            };
-            let counts = counted.iter().filter_map(|rule| rule.id.clone()).collect();
-            let by_target = correlation.group_by.iter().any(|field| {
-                field == "id.resp_h" || field.starts_with("target.") || field.starts_with("device.")
-            });
-            cards.push((id, RuleCard { counts, by_target, examples, ..card }));
-        }
-        Ok(cards)
-    }
-
-    fn card(&self, head: Head<'_>, base: bool) -> Result<(String, RuleCard), FileError> {
-        let needs =
-            |key: &str, fix: &str| self.error(head.title, format!("rule {:?} has no {key}", head.title), fix);
-        if let Some(key) = head.odd_key {
-            return Err(self.error(
-                key,
-                format!("key {key:?} is none that a rule has"),
-                "spell it as in the rules that come with the sensor, or put it under custom",
-            ));
-        }
-        let id = head.id.ok_or_else(|| needs("id", "add id: with a UUID of its own"))?;
-        let name = head.name.ok_or_else(|| needs("name", "add name: in lower-case words with hyphens"))?;
-        let level = match head.level.and_then(|level| level.as_str().parse().ok()) {
-            Some(level) => level,
-            None if base => record::Level::Informational,
-            None => return Err(needs("level", "add level: informational, low, medium, high or critical")),
-        };
-        let misses = match head.misses {
-            Some(misses) => misses,
-            None if base => String::new(),
-            None => {
-                return Err(needs(
-                    "custom.misses",
-                    "say what the rule does not see: custom: {misses: \"...\"}",
-                ));
-            }
-        };
-        let techniques = head.tags.iter().filter_map(|tag| tag.strip_prefix("attack.t"));
-        let card = RuleCard {
-            name: name.clone(),
-            title: head.title.to_owned(),
-            file: self.file.to_owned(),
-            level,
-            techniques: techniques.map(|number| format!("T{number}")).collect(),
-            falsepositives: head.falsepositives.to_vec(),
-            misses,
-            base,
-            counts: Vec::new(),
-            by_target: true,
-            examples: Vec::new(),
-        };
-        Ok((id.clone(), card))
-    }
-
-    /// The examples of a rule; `source` is the rule whose records they are.
-    fn examples(
-        &self,
-        custom: Option<&impl serde::Serialize>,
-        source: &SigmaRule,
-    ) -> Result<Vec<Example>, FileError> {
-        let service = source.logsource.service.as_deref().unwrap_or("");
-        let custom = custom.and_then(|custom| serde_json::to_value(custom).ok()).unwrap_or_default();
-        let Some(service) = services().find(|name| *name == service) else { return Ok(Vec::new()) };
-        let fix =
-            "write fires: [{FIELD: VALUE, ..}] and silent: [..] beside misses, with fields of the record";
-        let examples =
-            Example::all(&custom, service).map_err(|problem| self.error("custom:", problem, fix))?;
-        let known: Vec<_> = fields_of(service).into_iter().flatten().collect();
-        for field in examples.iter().flat_map(Example::fields) {
-            if !known.contains(&field) {
-                let problem = format!("an example has the field {field:?}, records of {service} do not");
-                return Err(self.error(field, problem, fix));
-            }
-        }
-        Ok(examples)
-    }
-
-    /// A rule must speak of a log that there is, and of fields that it has.
-    fn check_source(&self, rule: &SigmaRule) -> Result<(), FileError> {
-        let product = rule.logsource.product.as_deref().unwrap_or("");
-        if product != PRODUCT {
-            return Err(self.error(
-                "product:",
-                format!("logsource.product is {product:?}; the sensor's records have {PRODUCT:?}, so the rule could never match"),
-                format!("write logsource: {{product: {PRODUCT}, service: modbus}}"),
-            ));
-        }
-        let service = rule.logsource.service.as_deref().unwrap_or("");
-        let Some(fields) = fields_of(service) else {
-            return Err(self.error(
-                "service:",
-                format!("logsource.service is {service:?}, which is no log of the sensor"),
-                format!("use one of {}", services().collect::<Vec<_>>().join(", ")),
-            ));
-        };
-        compile_rule(rule).map_err(|error| {
-            let problem = error.to_string();
-            let near = problem.rsplit(' ').next().unwrap_or("").to_owned();
-            self.error(&near, problem, "a condition names the selections that stand beside it")
-        })?;
-        let fields: Vec<_> = fields.collect();
-        let one = SigmaCollection { rules: vec![rule.clone()], ..SigmaCollection::new() };
-        let used = RuleFieldSet::collect(&one, &[], false);
-        if let Some(unknown) = used.names().find(|name| !fields.contains(name)) {
-            return Err(self.error(
-                unknown,
-                format!("records of {service} have no field {unknown:?}, so the rule could never match"),
-                format!("use one of {}", fields.join(", ")),
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Matches that a correlation keeps per group. Each match is compared with all of them, so they are few: as many as the
-/// highest threshold takes, and a margin for the numbers in messages.
-fn entries_max(rules: &SigmaCollection) -> usize {
-    let thresholds = rules.correlations.iter().filter_map(|correlation| match &correlation.condition {
-        CorrelationCondition::Threshold { predicates, .. } => {
-            predicates.iter().map(|(_, value)| *value).max()
-        }
-        CorrelationCondition::Extended(_) => None,
-    });
-    let highest = usize::try_from(thresholds.max().unwrap_or(0)).unwrap_or(usize::MAX);
-    highest.saturating_mul(2).clamp(ENTRIES_MIN, ENTRIES_MAX).max(highest)
-}
-
-/// The shortest time over which anything is counted, in seconds.
-fn shortest_span(rules: &SigmaCollection) -> u64 {
-    rules.correlations.iter().map(|correlation| correlation.timespan.seconds).min().unwrap_or(0)
-}
-
-/// Whether the rules can be asked once for all records with the same key: they ask for fields by name, and for none that
-/// keys leave out.
-fn is_repeatable(rules: &SigmaCollection) -> bool {
-    fn is_plain(detection: &Detection) -> bool {
-        match detection {
-            Detection::AllOf(items) => items.iter().all(|item| item.field.name.is_some()),
-            Detection::AnyOf(parts) | Detection::And(parts) => parts.iter().all(is_plain),
-            _ => false,
-        }
-    }
-    let used = RuleFieldSet::collect(rules, &[], true);
-    rules.rules.iter().all(|rule| rule.detection.named.values().all(is_plain))
-        && !LEFT_OUT.iter().any(|field| used.contains(field))
-}
-
-fn odd_key<'a>(keys: impl Iterator<Item = &'a String>) -> Option<&'a String> {
-    keys.filter(|key| *key != "custom").min()
-}
-
-/// `custom.misses`, read through JSON so that the YAML crate stays the parser's own affair.
-fn misses(custom: Option<&impl serde::Serialize>) -> Option<String> {
-    let custom = serde_json::to_value(custom?).ok()?;
-    custom.get("misses")?.as_str().map(str::to_owned)
+/// An error of rules that stand in several files.
+fn rules_error(problem: String, fix: &str) -> FileError {
+    FileError { file: "rules".to_owned(), line: 0, problem, fix: fix.to_owned() }
 }
 
 #[cfg(test)]
