@@ -196,6 +196,8 @@ pub(crate) struct LogWriter<S> {
     format: LogFormat,
     set: LogSet,
     line: Vec<u8>,
+    /// Text that the rows of this number begin with.
+    front: (Option<u64>, Vec<u8>),
     opened: [bool; Log::ALL.len()],
     rows: [u64; Log::ALL.len()],
     first: Option<u64>,
@@ -213,6 +215,7 @@ impl<S: LogSink> LogWriter<S> {
             format,
             set,
             line: Vec::new(),
+            front: (None, Vec::new()),
             opened,
             rows,
             first: None,
@@ -240,48 +243,73 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Writes one row; `fields` in the order of the log's columns.
     pub(crate) fn row(&mut self, log: Log, fields: &[Field<'_>]) {
-        debug_assert_eq!(fields.len(), log.columns().len(), "{log:?}");
+        self.row_after(log, None, &[], fields);
+    }
+
+    /// Writes one row that begins with `front`, as do others: rows in a row with the same `front` have the same number,
+    /// and its text is made once for all of them.
+    pub(crate) fn row_of(&mut self, log: Log, number: u64, front: &[Field<'_>], fields: &[Field<'_>]) {
+        self.row_after(log, Some(number), front, fields);
+    }
+
+    fn row_after(&mut self, log: Log, number: Option<u64>, front: &[Field<'_>], fields: &[Field<'_>]) {
+        debug_assert_eq!(front.len() + fields.len(), log.columns().len(), "{log:?}");
         self.rows[log as usize] += 1;
         if !self.wants(log) {
             return;
         }
-        if self.is_watched() && !self.show(&Entry::row(log, fields, self.last)) {
+        if self.is_watched() {
+            let all: Vec<_> = front.iter().chain(fields).copied().collect();
+            if !self.show(&Entry::row(log, &all, self.last)) {
+                return;
+            }
+        }
+        if self.format == LogFormat::Off {
             return;
+        }
+        if number.is_none() || self.front.0 != number {
+            let mut text = std::mem::take(&mut self.front.1);
+            text.clear();
+            self.write_fields(&mut text, log.columns(), front);
+            self.front = (number, text);
         }
         self.line.clear();
         if !self.opened[log as usize] && self.format == LogFormat::Tsv {
             header(&mut self.line, log, self.first.unwrap_or(0));
         }
         self.opened[log as usize] = true;
-        match self.format {
-            LogFormat::Tsv => {
-                for (index, field) in fields.iter().enumerate() {
-                    if index > 0 {
-                        self.line.push(b'\t');
-                    }
-                    write_tsv(&mut self.line, *field);
-                }
-                self.line.push(b'\n');
-            }
-            LogFormat::Json => {
-                self.line.push(b'{');
-                for ((name, _), field) in log.columns().iter().zip(fields) {
-                    if matches!(field, Field::Unset) {
-                        continue;
-                    }
-                    if self.line.len() > 1 {
-                        self.line.push(b',');
-                    }
-                    self.line.push(b'"');
-                    self.line.extend_from_slice(name.as_bytes());
-                    self.line.extend_from_slice(b"\":");
-                    write_json(&mut self.line, *field);
-                }
-                self.line.extend_from_slice(b"}\n");
-            }
-            LogFormat::Off => return,
+        let mut line = std::mem::take(&mut self.line);
+        if self.format == LogFormat::Json {
+            line.push(b'{');
         }
+        line.extend_from_slice(&self.front.1);
+        self.write_fields(&mut line, log.columns().get(front.len()..).unwrap_or_default(), fields);
+        // The last separator becomes the row's end.
+        line.pop();
+        line.extend_from_slice(if self.format == LogFormat::Json { b"}\n" } else { b"\n" });
+        self.line = line;
         self.flush_line(log);
+    }
+
+    /// Fields, each with what separates it from the next.
+    fn write_fields(&self, out: &mut Vec<u8>, columns: &[(&str, &str)], fields: &[Field<'_>]) {
+        if self.format == LogFormat::Tsv {
+            for field in fields {
+                write_tsv(out, *field);
+                out.push(b'\t');
+            }
+            return;
+        }
+        for ((name, _), field) in columns.iter().zip(fields) {
+            if matches!(field, Field::Unset) {
+                continue;
+            }
+            out.push(b'"');
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b"\":");
+            write_json(out, *field);
+            out.push(b',');
+        }
     }
 
     /// Writes a line that is JSON in every format.

@@ -18,6 +18,8 @@ pub(crate) enum Field<'a> {
     Interval(u64),
     Count(u64),
     Text(&'a str),
+    /// Text of ours: printable, neither empty nor a hyphen.
+    Name(&'static str),
     Address(IpAddr),
     Bool(bool),
     Set(&'a [&'a str]),
@@ -41,7 +43,7 @@ impl<'a> Field<'a> {
             Self::Time(nanos) => Value::Time(nanos),
             Self::Interval(nanos) => Value::Interval(nanos),
             Self::Count(count) => Value::Int(i64::try_from(count).unwrap_or(i64::MAX)),
-            Self::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Self::Text(text) | Self::Name(text) => Value::Text(Cow::Borrowed(text)),
             Self::Address(address) => Value::Address(address),
             Self::Bool(flag) => Value::Bool(flag),
             Self::Float(number) => Value::Float(number),
@@ -109,26 +111,34 @@ pub(crate) fn civil(unix_nanos: u64) -> String {
 fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
     let micros = nanos.saturating_add(500) / 1000;
     write_number(out, micros / 1_000_000);
-    out.push(b'.');
-    let mut fraction = micros % 1_000_000;
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit += (fraction % 10) as u8;
-        fraction /= 10;
-    }
-    out.extend_from_slice(&digits);
+    let fraction = (micros % 1_000_000) as usize;
+    let [a, b] = pair(fraction / 10_000);
+    let [c, d] = pair(fraction / 100 % 100);
+    let [e, f] = pair(fraction % 100);
+    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
 }
 
+/// The two digits of a number below 100.
+const fn pair(number: usize) -> [u8; 2] {
+    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
+}
+
+/// Most numbers are small, and numbers are most of what is written.
 fn write_number(out: &mut Vec<u8>, mut number: u64) {
+    if number < 10 {
+        return out.push(b'0' + number as u8);
+    }
     let mut digits = [0; 20];
     let mut at = digits.len();
-    loop {
+    while number >= 10 {
+        at -= 2;
+        let [tens, ones] = pair((number % 100) as usize);
+        (digits[at], digits[at + 1]) = (tens, ones);
+        number /= 100;
+    }
+    if number > 0 {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
+        digits[at] = b'0' + number as u8;
     }
     out.extend_from_slice(&digits[at..]);
 }
@@ -162,6 +172,7 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         | Field::Objects([])
         | Field::Octets([]) => out.extend_from_slice(b"(empty)"),
         Field::Text(text) => write_escaped(out, text.as_bytes(), false),
+        Field::Name(name) => out.extend_from_slice(name.as_bytes()),
         Field::Counts(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
         Field::Indices(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
         Field::Numbers(items) => write_items(out, items, write_float),
@@ -265,7 +276,7 @@ pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Unset => out.extend_from_slice(b"null"),
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),
         Field::Count(count) => write_number(out, count),
-        Field::Text(text) => write_json_text(out, text),
+        Field::Text(text) | Field::Name(text) => write_json_text(out, text),
         Field::Address(address) => {
             out.push(b'"');
             write_address(out, address);

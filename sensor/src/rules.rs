@@ -315,7 +315,8 @@ impl RuleSet {
 
     /// Ids of the rules that match an event of a service at a moment, in seconds.
     pub(crate) fn matches(&mut self, service: &str, event: &impl Event, seconds: i64) -> Vec<String> {
-        let matched = asked(&self.by_service, &self.places, service, event);
+        let Some(engine) = self.by_service.get(service) else { return Vec::new() };
+        let matched = asked(engine, &self.places, event);
         let mut found = Vec::new();
         self.count(&matched, event, seconds, &mut found);
         let id = |found: &Found| self.places.iter().find(|(_, place)| **place == found.place);
@@ -327,7 +328,8 @@ impl RuleSet {
     pub(crate) fn evaluate(&mut self, record: &Record<'_>, found: &mut Vec<Found>) {
         found.clear();
         let Self { by_service, places, memo, .. } = self;
-        let ask = || asked(by_service, places, record.service(), record);
+        let Some(engine) = by_service.get(record.service()) else { return };
+        let ask = || asked(engine, places, record);
         let matched = match memo {
             Some(memo) => memo.matched(record, ask),
             None => ask(),
@@ -362,14 +364,8 @@ impl RuleSet {
     }
 }
 
-/// Places of the rules of a service that match an event, in order.
-fn asked(
-    by_service: &BTreeMap<&'static str, Engine>,
-    places: &BTreeMap<String, usize>,
-    service: &str,
-    event: &impl Event,
-) -> Rc<[usize]> {
-    let Some(engine) = by_service.get(service) else { return Rc::new([]) };
+/// Places of the rules that match an event, in order.
+fn asked(engine: &Engine, places: &BTreeMap<String, usize>, event: &impl Event) -> Rc<[usize]> {
     let ids = engine.evaluate(event).into_iter().filter_map(|found| found.header.rule_id);
     let mut matched: Vec<usize> = ids.filter_map(|id| places.get(&id).copied()).collect();
     matched.sort_unstable();

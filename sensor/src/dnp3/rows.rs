@@ -22,6 +22,8 @@ use crate::sink::LogSink;
 /// What the rows of one fragment have in common.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
+    /// Of the frame and the direction: rows with the same number begin alike.
+    pub(super) number: u64,
     pub(super) at: u64,
     pub(super) id: ConnId,
     pub(super) from_orig: bool,
@@ -55,11 +57,18 @@ impl Head {
 }
 
 /// A function's name as Zeek writes it.
-fn function_name(function: FunctionCode, unknown: &mut String) -> &str {
-    function.name().unwrap_or_else(|| {
-        *unknown = format!("unknown-{}", function.0);
-        unknown
-    })
+fn function_name(function: FunctionCode, unknown: &mut String) -> Field<'_> {
+    function.name().map_or_else(
+        || {
+            *unknown = format!("unknown-{}", function.0);
+            Field::Text(unknown)
+        },
+        Field::Name,
+    )
+}
+
+fn name<'a>(name: Option<&'static str>) -> Field<'a> {
+    name.map_or(Field::Unset, Field::Name)
 }
 
 /// `dnp3.log`: a response, with the last request before it that had no row yet; or a request alone, at its connection's
@@ -82,8 +91,8 @@ pub(crate) fn pair<S: LogSink>(
             orig_p,
             resp_h,
             resp_p,
-            asked.map(|asked| function_name(asked.function, &mut one)).into(),
-            answer.map(|(function, _)| function_name(function, &mut other)).into(),
+            asked.map_or(Field::Unset, |asked| function_name(asked.function, &mut one)),
+            answer.map_or(Field::Unset, |(function, _)| function_name(function, &mut other)),
             answer.and_then(|(_, iin)| iin).map_or(Field::Unset, |iin| Field::Count(iin.into())),
         ],
     );
@@ -91,7 +100,7 @@ pub(crate) fn pair<S: LogSink>(
 
 /// `dnp3_objects.log`: an object header of a read or of its response.
 pub(super) fn object<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Block<'_>) {
-    let (Some(function), Some(name)) = (head.function, names::object(block.group, block.variation)) else {
+    let (Some(function), Some(object)) = (head.function, names::object(block.group, block.variation)) else {
         return;
     };
     let answers = function == FunctionCode::RESPONSE;
@@ -99,10 +108,8 @@ pub(super) fn object<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
         return;
     }
     let [count, low, high] = if answers { zeeks_range(block) } else { [Field::Unset; 3] };
-    let mut row = [Field::Unset; 16];
-    row[..11].copy_from_slice(&head.directed());
-    row[11..].copy_from_slice(&[function.name().into(), Field::Text(name), count, low, high]);
-    log.row(Log::Dnp3Objects, &row);
+    let row = [name(function.name()), Field::Name(object), count, low, high];
+    log.row_of(Log::Dnp3Objects, head.number, &head.directed(), &row);
 }
 
 /// Number of objects, first and last index as Zeek has them.
@@ -128,29 +135,30 @@ pub(super) fn control<S: LogSink>(
     crob: &Crob,
 ) {
     let Some(function) = head.function else { return };
-    let (mut unknown, mut unknown_status) = (String::new(), String::new());
+    let (mut unknown, unknown_status);
+    unknown = String::new();
     let answers = function == FunctionCode::RESPONSE;
-    let status = answers.then(|| {
-        names::status(crob.status.0).unwrap_or_else(|| {
+    let status = match (answers, names::status(crob.status.0)) {
+        (false, _) => Field::Unset,
+        (true, Some(known)) => Field::Name(known),
+        (true, None) => {
             unknown_status = format!("unknown-{:x}", crob.status.0);
-            &unknown_status
-        })
-    });
-    let mut row = [Field::Unset; 21];
-    row[..11].copy_from_slice(&head.directed());
-    row[11..].copy_from_slice(&[
-        Field::Text(if variation == 1 { "Control Relay Output Block" } else { "Pattern Control Block" }),
-        Field::Text(function_name(function, &mut unknown)),
+            Field::Text(&unknown_status)
+        }
+    };
+    let row = [
+        Field::Name(if variation == 1 { "Control Relay Output Block" } else { "Pattern Control Block" }),
+        function_name(function, &mut unknown),
         Field::Count(index.unwrap_or(0).into()),
-        Field::Text(names::trip_close(crob.trip_close())),
-        Field::Text(names::operation(crob.operation())),
+        Field::Name(names::trip_close(crob.trip_close())),
+        Field::Name(names::operation(crob.operation())),
         Field::Bool(crob.clear()),
         Field::Count(crob.count.into()),
         Field::Count(crob.on_time_ms.into()),
         Field::Count(crob.off_time_ms.into()),
-        status.into(),
-    ]);
-    log.row(Log::Dnp3Control, &row);
+        status,
+    ];
+    log.row_of(Log::Dnp3Control, head.number, &head.directed(), &row);
 }
 
 /// `dnp3_detailed.log`: a fragment, or a frame without one.
@@ -164,37 +172,35 @@ pub(super) fn detailed<S: LogSink>(
     malformed: Option<&str>,
 ) {
     let mut unknown = String::new();
-    let mut names = [""; 16];
+    let mut indications = [""; 16];
     let iin = fragment.and_then(Fragment::iin);
     let mut set = 0;
-    for (slot, name) in names.iter_mut().zip(iin.into_iter().flat_map(wire::dnp3::Iin::names)) {
+    for (slot, name) in indications.iter_mut().zip(iin.into_iter().flat_map(wire::dnp3::Iin::names)) {
         *slot = name;
         set += 1;
     }
     let control = fragment.and_then(Fragment::control);
     let bit = |bit: Option<bool>| bit.map_or(Field::Unset, Field::Bool);
-    let mut row = [Field::Unset; 28];
-    row[..11].copy_from_slice(&head.directed());
-    row[11..].copy_from_slice(&[
+    let row = [
         Field::Count(head.link.source.0.into()),
         Field::Count(head.link.destination.0.into()),
-        head.link.control.function().map(wire::dnp3::LinkFunction::name).into(),
+        name(head.link.control.function().map(wire::dnp3::LinkFunction::name)),
         bit(control.map(wire::dnp3::AppControl::is_first)),
         bit(control.map(wire::dnp3::AppControl::is_last)),
         bit(control.map(wire::dnp3::AppControl::wants_confirm)),
         bit(control.map(wire::dnp3::AppControl::is_unsolicited)),
         control.map_or(Field::Unset, |control| Field::Count(control.sequence().into())),
-        head.function.map(|function| function_name(function, &mut unknown)).into(),
-        if iin.is_some() { Field::Set(&names[..set]) } else { Field::Unset },
+        head.function.map_or(Field::Unset, |function| function_name(function, &mut unknown)),
+        if iin.is_some() { Field::Set(&indications[..set]) } else { Field::Unset },
         if objects.is_empty() { Field::Unset } else { Field::Objects(objects) },
         if fragment.is_some() { Field::Count(points) } else { Field::Unset },
         bit(told.matched),
-        told.request.and_then(FunctionCode::name).into(),
+        name(told.request.and_then(FunctionCode::name)),
         told.elapsed.map_or(Field::Unset, Field::Interval),
         fragment.map_or(Field::Unset, |fragment| Field::Count(fragment.octets().len() as u64)),
         malformed.into(),
-    ]);
-    log.row(Log::Dnp3Detailed, &row);
+    ];
+    log.row_of(Log::Dnp3Detailed, head.number, &head.directed(), &row);
 }
 
 /// Values of one object header, side by side; what none of its points has is empty.
@@ -224,23 +230,21 @@ pub(super) fn values<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
     let mut unknown = String::new();
     let texts: Vec<&str> = columns.texts.iter().map(String::as_str).collect();
     let Qualifier(qualifier) = block.qualifier;
-    let mut row = [Field::Unset; 24];
-    row[..11].copy_from_slice(&head.directed());
     let or_unset = |is_empty: bool, field| if is_empty { Field::Unset } else { field };
-    row[11..].copy_from_slice(&[
+    let row = [
         Field::Count(head.link.source.0.into()),
         Field::Count(head.link.destination.0.into()),
-        head.function.map(|function| function_name(function, &mut unknown)).into(),
+        head.function.map_or(Field::Unset, |function| function_name(function, &mut unknown)),
         Field::Count(block.group.into()),
         Field::Count(block.variation.into()),
         Field::Count(qualifier.into()),
-        names::object(block.group, block.variation).into(),
+        name(names::object(block.group, block.variation)),
         or_unset(columns.indices.is_empty(), Field::Indices(&columns.indices)),
         or_unset(columns.values.is_empty(), Field::Numbers(&columns.values)),
         or_unset(columns.flags.is_empty(), Field::Counts(&columns.flags)),
         or_unset(columns.statuses.is_empty(), Field::Counts(&columns.statuses)),
         or_unset(columns.times.is_empty(), Field::Times(&columns.times)),
         or_unset(texts.is_empty(), Field::Set(&texts)),
-    ]);
-    log.row(Log::Dnp3Values, &row);
+    ];
+    log.row_of(Log::Dnp3Values, head.number, &head.directed(), &row);
 }

@@ -85,7 +85,8 @@ impl<S: LogSink> Sensor<S> {
         let key = (id.orig.0, id.resp.0, conn.proto, id.resp.1);
         let Analyser::Dnp3(dnp3) = &mut conn.analyser else { return };
         let function = fragment.and_then(|fragment| fragment.function());
-        let head = Head { at, id, from_orig, link, function };
+        let number = when.frame * 2 + u64::from(from_orig);
+        let head = Head { number, at, id, from_orig, link, function };
         let mut told = Told::default();
         if let (Some(fragment), Some(function)) = (&fragment, function) {
             told = dnp3.talk(from_orig, link).map(|talk| talk.observe(fragment, at)).unwrap_or_default();
