@@ -184,7 +184,10 @@ impl Incidents {
             None if opens => self.begin(seen),
             None => return None,
         };
-        if opens && let (Some(one), Some(other)) = (one, other) && one != other {
+        if opens
+            && let (Some(one), Some(other)) = (one, other)
+            && one != other
+        {
             // Nothing of a lower level proves two stories to be one.
             self.join(one.min(other), one.max(other));
         }

@@ -242,12 +242,15 @@ impl RuleSet {
             memo: Self::memo(&whole),
         };
         for service in services() {
-            let of_service = |rule: &&rsigma_parser::SigmaRule| rule.logsource.service.as_deref() == Some(service);
+            let of_service =
+                |rule: &&rsigma_parser::SigmaRule| rule.logsource.service.as_deref() == Some(service);
             let one = whole.rules.iter().filter(of_service).cloned().collect();
             let one = SigmaCollection { rules: one, ..SigmaCollection::new() };
             if !one.rules.is_empty() {
                 let engine = rules.by_service.entry(service).or_default();
-                engine.add_collection(&one).map_err(|error| rules_error(error.to_string(), "mend the rule"))?;
+                engine
+                    .add_collection(&one)
+                    .map_err(|error| rules_error(error.to_string(), "mend the rule"))?;
             }
         }
         for correlation in &whole.correlations {
@@ -268,8 +271,10 @@ impl RuleSet {
         let place = |id: &Option<String>| id.as_ref().and_then(|id| self.places.get(id)).copied();
         let Some(own) = place(&correlation.id) else { return Ok(()) };
         for (number, name) in correlation.rules.iter().enumerate() {
-            let named =
-                whole.rules.iter().find(|rule| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name));
+            let named = whole
+                .rules
+                .iter()
+                .find(|rule| rule.name.as_ref() == Some(name) || rule.id.as_ref() == Some(name));
             let Some(counted) = named.and_then(|rule| place(&rule.id)) else {
                 return Err(rules_error(
                     format!("{title:?} counts {name:?}, which no rule is called"),
@@ -302,8 +307,7 @@ impl RuleSet {
 
     /// What each rule says about itself, by name; rules that only feed a correlation are left out.
     pub fn cards(&self) -> Vec<&RuleCard> {
-        let mut cards: Vec<&RuleCard> =
-            self.cards.iter().map(Rc::as_ref).filter(|card| !card.base).collect();
+        let mut cards: Vec<&RuleCard> = self.cards.iter().map(Rc::as_ref).filter(|card| !card.base).collect();
         cards.sort_by(|one, other| one.name.cmp(&other.name));
         cards
     }

@@ -112,6 +112,18 @@ pub enum LiveError {
         /// Who was to write them.
         user: String,
     },
+    /// Who writes the logs may not pass a directory above theirs.
+    #[error(
+        "{directory}: {user} may not pass {above} to get there: `chmod o+x {above}`, or name another directory or --user"
+    )]
+    AboveLogDir {
+        /// The directory that is closed.
+        above: PathBuf,
+        /// Where the logs were to go.
+        directory: PathBuf,
+        /// Who was to write them.
+        user: String,
+    },
     /// The confinement was refused.
     #[error("cannot confine: {reason}")]
     Confine {

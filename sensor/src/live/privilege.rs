@@ -51,11 +51,28 @@ pub(super) fn give_up(
         Ok(_) => drop(fs::remove_file(&probe)),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             let user = became.clone().unwrap_or_else(|| "this user".to_owned());
-            return Err(LiveError::LogDir { directory: log_dir.to_owned(), user });
+            let directory = log_dir.to_owned();
+            return Err(match closed(log_dir) {
+                Some(above) => LiveError::AboveLogDir { above, directory, user },
+                None => LiveError::LogDir { directory, user },
+            });
         }
         Err(error) => return Err(LiveError::Logs(error)),
     }
     Ok(became)
+}
+
+/// The first directory on the way to another that this process may not pass, the other itself left out.
+fn closed(directory: &Path) -> Option<PathBuf> {
+    let directory = std::path::absolute(directory).ok()?;
+    let mut above: Vec<&Path> = directory.ancestors().skip(1).collect();
+    above.reverse();
+    // What lies in a directory that may not be passed is not even seen.
+    let below = above.iter().skip(1).copied().chain([directory.as_path()]);
+    let first = above.iter().copied().zip(below).find(|(_, below)| {
+        fs::symlink_metadata(below).is_err_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    });
+    first.map(|(above, _)| above.to_owned())
 }
 
 /// A line of passwd(5): `name:password:uid:gid:...`. Read here rather than by the C library, whose way may lead over
@@ -133,5 +150,10 @@ mod tests {
         assert_eq!(account(passwd, "root"), Some(Account { uid: 0, gid: 0 }));
         assert_eq!(account(passwd, "broken"), None);
         assert_eq!(account(passwd, "no"), None);
+    }
+
+    #[test]
+    fn nothing_is_closed_on_the_way_to_where_one_is() {
+        assert_eq!(closed(&std::env::temp_dir().join("not-there")), None);
     }
 }

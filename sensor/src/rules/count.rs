@@ -21,9 +21,7 @@ use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 use rsigma_eval::{Event, EventValue};
-use rsigma_parser::{
-    ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode,
-};
+use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
 
 /// Groups kept of one correlation.
 const GROUPS_MAX: usize = 4096;
@@ -269,17 +267,20 @@ mod tests {
 
     fn correlation(text: &str) -> Result<Correlation, String> {
         let head = "title: t\nid: 144bdeb2-9d26-5562-9a43-c3ea71ef90a6\nlevel: low\ncorrelation:\n";
-        let body: String = text.lines().map(|line| format!("  {}\n", line.trim())).collect();
-        let collection = parse_sigma_yaml(&format!("{head}{body}")).unwrap();
+        let collection = parse_sigma_yaml(&format!("{head}{}", indented(text))).unwrap();
         assert!(collection.errors.is_empty(), "{:?}", collection.errors);
         Correlation::new(&collection.correlations[0])
+    }
+
+    /// As what stands under `correlation:`.
+    fn indented(text: &str) -> String {
+        text.lines().flat_map(|line| ["  ", line.trim(), "\n"]).collect()
     }
 
     /// Counts at these seconds of this host and value.
     fn counts(correlation: &mut Correlation, matches: &[(i64, &str, i64)]) -> Vec<Option<f64>> {
         let one = |(second, host, value): &(i64, &str, i64)| {
             let event = json!({ "id.orig_h": host, "unit": value });
-            // The names have dots in them, and are no paths.
             correlation.count(&Plain(&event), 0, *second)
         };
         matches.iter().map(one).collect()
@@ -307,8 +308,7 @@ mod tests {
 
     const EVENTS: &str =
         "type: event_count\nrules: [a]\ngroup-by: [id.orig_h]\ntimespan: 10s\ncondition: {gte: 3}";
-    const VALUES: &str =
-        "type: value_count\nrules: [a]\ngroup-by: [id.orig_h]\ntimespan: 10s\ncondition: {field: unit, gte: 3}";
+    const VALUES: &str = "type: value_count\nrules: [a]\ngroup-by: [id.orig_h]\ntimespan: 10s\ncondition: {field: unit, gte: 3}";
 
     #[test]
     fn matches_are_counted_by_group_and_over_the_time_alone() {
@@ -337,8 +337,7 @@ mod tests {
         let rule = "title: r\nname: a\nid: e76b7424-a90b-584e-8517-871eb425dae5\nlevel: low\nlogsource: {product: x}\n\
                     detection: {s: {unit|exists: true}, condition: s}\n---\n";
         for body in [EVENTS, VALUES] {
-            let indented: String = body.lines().map(|line| format!("  {line}\n")).collect();
-            let text = format!("{rule}title: t\nname: c\nlevel: low\ncorrelation:\n{indented}");
+            let text = format!("{rule}title: t\nname: c\nlevel: low\ncorrelation:\n{}", indented(body));
             let collection = parse_sigma_yaml(&text.replace("id.orig_h", "host")).unwrap();
             let mut library = CorrelationEngine::new(CorrelationConfig::default());
             library.add_collection(&collection).unwrap();
@@ -351,7 +350,8 @@ mod tests {
                 let (host, unit) = (if state >> 40 & 1 == 0 { "a" } else { "b" }, (state >> 50 & 7) as i64);
                 let event = json!({ "host": host, "unit": unit });
                 let found = library.process_event_at(&JsonEvent::borrow(&event), second);
-                let theirs = found.iter().find_map(|one| one.as_correlation().map(|body| body.aggregated_value));
+                let theirs =
+                    found.iter().find_map(|one| one.as_correlation().map(|body| body.aggregated_value));
                 assert_eq!(counts(&mut ours, &[(second, host, unit)]), [theirs], "{body} at {second}");
             }
         }

@@ -249,4 +249,3 @@ fn misses(custom: Option<&impl serde::Serialize>) -> Option<String> {
     let custom = serde_json::to_value(custom?).ok()?;
     custom.get("misses")?.as_str().map(str::to_owned)
 }
-

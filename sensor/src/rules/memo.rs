@@ -273,7 +273,7 @@ mod tests {
         HostView { address, name: None, role, zone: "", level: "", known: false }
     }
 
-    fn record<'a>(source: HostView<'a>, transaction: u16, address: u16) -> Record<'a> {
+    fn record(source: HostView<'_>, transaction: u16, address: u16) -> Record<'_> {
         let modbus = ModbusRecord {
             transaction,
             unit: 1,
