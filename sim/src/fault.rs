@@ -70,7 +70,7 @@ impl FaultKind {
         ALL.into_iter().map(Self::name).collect()
     }
 
-    /// Names of its parameters. Quantities without a unit in their name are in the instrument's unit.
+    /// Names of its parameters. A short circuit with `lasts_s` = 0 stays until it is cleared. Quantities without a unit in their name are in the instrument's unit.
     pub const fn parameters(self) -> &'static [&'static str] {
         match self {
             Self::StickingValve | Self::StickingGovernor => &["stiction_percent"],

@@ -1,12 +1,12 @@
-//! Plant physics: a water works that answers to its actuators and shows itself through its instruments.
+//! Plant physics: a water works, and a power system, that answer to their actuators and show themselves through their instruments.
 //!
 //! This crate knows no network, no controller, no thread and no wall clock. A plant file becomes a [`Plant`]; the
 //! plant moves in fixed steps; between steps somebody reads instruments and gives commands. The same file, seed
 //! and commands give the same bits on every machine: random draws are keyed, elementary functions are libm's.
 //!
-//! Reading order: [`plant`] and [`catalogue`] (the outside), `file` and `design` (the plant file, read and checked), `works` (one
-//! step of the physics), [`chemistry`], `treatment`, `distribution`, `hydraulics` (the physics itself), then
-//! `instrument`, `actuator`, `guard`, [`fault`], [`harm`], [`journal`], `reference_control`.
+//! Reading order: [`plant`] and [`catalogue`] (the outside), `file` and `design` (the plant file, read and checked), `process` (what
+//! kinds of plant there are), `works` (one step of the water works) with [`chemistry`], `treatment`, `distribution`, `hydraulics`, or
+//! [`power`] (all of the power system), then `instrument`, `actuator`, `guard`, [`fault`], [`harm`], [`journal`], `reference_control`.
 
 mod actuator;
 pub mod catalogue;

@@ -4,8 +4,8 @@
 //! A plant is a bevy_ecs world that moves in steps of a fixed length. One step runs six phases, in this order:
 //!   1. control  the reference control, where it is switched on, writes commands
 //!   2. actuate  every actuator moves towards its command
-//!   3. solve    treatment and distribution, whole, in one exclusive system
-//!   4. measure  every instrument looks and sends
+//!   3. solve    the process between them, whole, in one exclusive system
+//!   4. measure  every instrument looks and sends, if it is time to
 //!   5. guard    alarms, switches and trips
 //!   6. account  prices and limits
 //!
@@ -170,7 +170,7 @@ impl Plant {
     }
 
     /// The quantity in the process that an instrument is about, in the instrument's unit, beyond its span if need be.
-    /// For the mixer's analysers this is the mixer itself, not the sample that has arrived.
+    /// As of the last look. For the mixer's analysers this is the mixer itself, not the sample that has arrived.
     pub fn true_value(&self, instrument: InstrumentIndex) -> f64 {
         self.world.get::<Truth>(self.instrument_entities[instrument.0]).map_or(f64::NAN, |truth| truth.0)
     }
@@ -185,7 +185,7 @@ impl Plant {
         self.actuators.iter().position(|actuator| actuator.tag == tag).map(ActuatorIndex)
     }
 
-    /// Tells an actuator where to go. Brought into its travel; NaN is off.
+    /// Tells an actuator where to go. Brought into its travel; NaN is its lower end. A pulse has to last a step at least.
     pub fn command(&mut self, actuator: ActuatorIndex, value: f64) {
         let accepted = {
             let info = &self.actuators[actuator.0];

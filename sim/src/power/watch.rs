@@ -14,6 +14,11 @@ use crate::journal::PlantEventKind;
 /// A side of a breaker below this voltage is dead, per unit: there is nothing to be in synchronism with.
 const DEAD_PU: f64 = 0.2;
 
+/// Drop-out of relays from their pickups, as is usual: 0.05 Hz, 2 %, and 1 % of speed.
+const DROPOUT_HZ: f64 = 0.05;
+const DROPOUT_PU: f64 = 0.02;
+const DROPOUT_PERCENT: f64 = 1.0;
+
 impl Grid {
     pub(super) fn watch(&mut self) {
         let design = Arc::clone(&self.design);
@@ -29,7 +34,7 @@ impl Grid {
                 let mut relay = self.stages[index][state];
                 if relay.timer.has_stood(low, self.now, stage.delay) && !relay.operated {
                     relay.operated = true;
-                    let percent = 100.0 * stage.share;
+                    let percent = (1000.0 * stage.share).round() / 10.0;
                     let bus = &design.bus_names[load.bus];
                     let message = format!("{} sheds {percent} % of the load at bus {bus}", stage.tag);
                     self.say(PlantEventKind::Tripped, &stage.tag, hz.unwrap_or(0.0), message, 1);
@@ -43,7 +48,7 @@ impl Grid {
     }
 
     fn watch_relay(&mut self, index: usize, design: &RelayDesign) {
-        let (cause, value) = self.cause(design.law);
+        let (cause, value) = self.cause(design.law, self.relays[index].operated);
         let stands = cause && !self.is_on(design.block);
         let mut relay = self.relays[index];
         let operates = relay.timer.has_stood(stands, self.now, design.delay);
@@ -66,8 +71,10 @@ impl Grid {
         }
     }
 
-    /// Whether a relay's cause is there, and the value that says so.
-    fn cause(&self, law: RelayLaw) -> (bool, f64) {
+    /// Whether a relay's cause is there, and the value that says so. A relay that has operated drops out a little on the good side
+    /// of its pickup, so that it does not chatter.
+    fn cause(&self, law: RelayLaw, operated: bool) -> (bool, f64) {
+        let margin = |size: f64| if operated { size } else { 0.0 };
         let voltage = |bus: usize| size_of(self.system.voltage(bus));
         let frequency = |bus: usize, supervisor: Option<usize>| {
             let feeds = supervisor.is_none_or(|breaker| self.breakers[breaker].touches());
@@ -76,17 +83,21 @@ impl Grid {
         match law {
             RelayLaw::UnderFrequency { bus, pickup, supervisor } => {
                 let hz = frequency(bus, supervisor);
-                (hz.is_some_and(|hz| hz < self.levels[pickup]), hz.unwrap_or(0.0))
+                (hz.is_some_and(|hz| hz < self.levels[pickup] + margin(DROPOUT_HZ)), hz.unwrap_or(0.0))
             }
             RelayLaw::OverFrequency { bus, pickup, supervisor } => {
                 let hz = frequency(bus, supervisor);
-                (hz.is_some_and(|hz| hz > self.levels[pickup]), hz.unwrap_or(0.0))
+                (hz.is_some_and(|hz| hz > self.levels[pickup] - margin(DROPOUT_HZ)), hz.unwrap_or(0.0))
             }
-            RelayLaw::UnderVoltage { bus, pickup } => (voltage(bus) < self.levels[pickup], voltage(bus)),
-            RelayLaw::OverVoltage { bus, pickup } => (voltage(bus) > self.levels[pickup], voltage(bus)),
+            RelayLaw::UnderVoltage { bus, pickup } => {
+                (voltage(bus) < self.levels[pickup] + margin(DROPOUT_PU), voltage(bus))
+            }
+            RelayLaw::OverVoltage { bus, pickup } => {
+                (voltage(bus) > self.levels[pickup] - margin(DROPOUT_PU), voltage(bus))
+            }
             RelayLaw::Overspeed { unit, pickup } => {
                 let percent = 100.0 * self.system.units()[unit].motion.speed;
-                (percent > self.levels[pickup], percent)
+                (percent > self.levels[pickup] - margin(DROPOUT_PERCENT), percent)
             }
             RelayLaw::BusDifferential { bus } => {
                 (self.has_bus_fault(bus) && self.system.is_live(bus), voltage(bus))

@@ -568,3 +568,28 @@ fn trip_coils_that_stay_energised_and_close_coils_do_not_pump() {
     let opened = tags(&plant.drain_events(), PlantEventKind::BreakerOpened).len();
     assert_eq!(opened, 1);
 }
+
+#[test]
+fn a_relay_does_not_chatter_about_its_pickup() {
+    let mut plant = plant();
+    for tag in ["TC-5.AUTO", "TC-6.AUTO", "TC-8.AUTO"] {
+        command(&mut plant, tag, 0.0);
+    }
+    pulse(&mut plant, "52-45.T");
+    pulse(&mut plant, "52-54.T");
+    run(&mut plant, 60);
+    // 27-5 has operated at 0.880 pu and drops out at 0.90 + 0.02 pu.
+    let settle = |plant: &mut Plant, pickup_pu: f64| {
+        command(plant, "27-5.SP", pickup_pu);
+        run(plant, 20);
+        (truth(plant, "V-5") / 230.0, plant.switch("27-5"))
+    };
+    let (voltage_pu, _) = settle(&mut plant, 0.9);
+    assert_eq!(
+        settle(&mut plant, voltage_pu - 0.01).1,
+        Some(true),
+        "below its pickup no more, but not by its margin"
+    );
+    assert_eq!(settle(&mut plant, voltage_pu - 0.03).1, Some(false));
+    assert_eq!(settle(&mut plant, voltage_pu - 0.01).1, Some(false), "it has dropped out");
+}
