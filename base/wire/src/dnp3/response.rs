@@ -110,6 +110,13 @@ pub enum Item<'a> {
         /// Its value.
         octets: &'a [u8],
     },
+    /// An object of the standard that is not taken apart here.
+    Other {
+        /// Group.
+        group: u8,
+        /// Variation.
+        variation: u8,
+    },
     /// A text (group 110), or its change (group 111).
     Text {
         /// Index of the point.
@@ -205,7 +212,8 @@ impl<'a> Response<'a> {
                         (_, Some(kind)) => {
                             Item::Event(Measurement::of(kind, &point, common_time).ok_or(misplaced)?)
                         }
-                        _ => return Err(misplaced),
+                        // Devices have more than masters understand: it is known to be there, and passed over.
+                        _ => Item::Other { group: block.group, variation: block.variation },
                     },
                 };
                 items.push(item);
