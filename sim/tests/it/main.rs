@@ -12,6 +12,7 @@ mod minitown;
 mod power_abuse;
 mod power_files;
 mod power_plant;
+mod power_protection;
 mod power_reference;
 
 use sim::Plant;
