@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails its test")]
 
 mod boundary;
+mod dnp3_bound;
 mod dnp3_cases;
 mod dnp3_conformance;
 mod dnp3_random;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future as _;
+use std::io;
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -73,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.stream.write_all(octets).await?;
             self.stream.flush().await
         };
-        sent.await.map_err(|error| MasterError::Io { kind: error.kind() })
+        sent.await.map_err(failure)
     }
 
     pub(super) async fn next_fragment<C: Clock>(
@@ -120,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             None => return Ok(false),
             Some(Ok(0)) => return Err(MasterError::Closed),
             Some(Ok(count)) => count,
-            Some(Err(error)) => return Err(MasterError::Io { kind: error.kind() }),
+            Some(Err(error)) => return Err(failure(error)),
         };
         let mut framer = std::mem::take(&mut self.framer);
         framer.push(chunk.get(..count).unwrap_or_default(), |header, data| self.take(header, data));
@@ -156,5 +157,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let control = LinkControl::new(true, answer, false, false);
         LinkHeader { control, destination: header.source, source: LinkAddress(self.own) }
             .emit(&[], &mut self.answers);
+    }
+}
+
+/// A connection that the other end gave up is closed, however the stream says it.
+fn failure(error: io::Error) -> MasterError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => {
+            MasterError::Closed
+        }
+        kind => MasterError::Io { kind },
     }
 }
