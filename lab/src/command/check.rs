@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use quizzes::{BotInput, QuestionSet, RecordView, bands, false_call_weight, play_all};
-use record::{Finding, Level, Role, TruthStep, Verdict, VirtualTime};
+use record::{Channel, Finding, Level, Role, TruthStep, Verdict, VirtualTime};
 use scenarios::Scenario;
 use serde::Serialize;
 
@@ -27,6 +27,9 @@ struct Row {
     /// Seconds from the first hostile act to the first finding of medium or above.
     first_finding_s: Option<f64>,
     findings_above_low: usize,
+    /// Hostile steps that show on the network, and how many of them have a frame in a finding of medium or above.
+    steps_shown: usize,
+    steps_found: usize,
     problems: Vec<String>,
 }
 
@@ -144,6 +147,17 @@ fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
         }
         return;
     };
+    for step in hostile().filter(|step| shows_on_the_network(step)) {
+        row.steps_shown += 1;
+        let names =
+            |finding: &Finding| finding.frames.iter().any(|frame| step.frames.binary_search(frame).is_ok());
+        if matters().any(names) {
+            row.steps_found += 1;
+        } else {
+            let step = &step.step;
+            row.problems.push(format!("no finding of medium or above names a frame of the step {step:?}"));
+        }
+    }
     let found = matters().map(|finding| finding.t).filter(|t| *t >= first).min();
     row.first_finding_s = found.map(|t| t.since(first).as_secs_f64());
     if let Some(finding) = matters().find(|finding| finding.t < first) {
@@ -157,6 +171,12 @@ fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
         (None, _) => row.problems.push("no finding of medium or above".to_owned()),
         _ => {}
     }
+}
+
+fn shows_on_the_network(step: &TruthStep) -> bool {
+    let channels = step.observable.get(&Role::Analyst);
+    channels
+        .is_some_and(|seen| [Channel::Network, Channel::ProtocolLog].iter().any(|one| seen.contains_key(one)))
 }
 
 /// When the first step that scans or writes is over.
@@ -177,10 +197,12 @@ fn print_row(row: &Row) {
         .collect();
     let first = row.first_finding_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
     println!(
-        "{}\tseed {}\tabove low {}\tfirst finding {first}\t{}",
+        "{}\tseed {}\tabove low {}\tfirst finding {first}\tsteps {} of {}\t{}",
         row.scenario,
         row.seed,
         row.findings_above_low,
+        row.steps_found,
+        row.steps_shown,
         bots.join("  ")
     );
     for problem in &row.problems {
