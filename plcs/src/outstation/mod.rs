@@ -11,7 +11,7 @@
 //!                                                                      reading, control, events, database
 //! ```
 //! Each master has a session with events, sequence numbers and a select of its own; points, clock and switches are
-//! shared ([`station`]). A session answers on the connection that the request came by, and sends unsolicited responses
+//! shared (`station.rs`). A session answers on the connection that the request came by, and sends unsolicited responses
 //! by the connection where its master was last heard. When there is one master only, it is told at once when it connects.
 //!
 //! # Terms

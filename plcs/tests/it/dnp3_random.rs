@@ -72,7 +72,6 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
     #[test]
     fn an_outstation_survives_whatever_arrives(events in prop::collection::vec(event(), 0..60)) {
         let mut rig = Rig::new(&map());

@@ -65,8 +65,9 @@ proptest! {
             framer.push(piece, &mut keep);
         }
         framer.give_up(&mut keep);
-        // Noise cannot be kept from being a frame by chance; but no sent one may be missing or out of order.
-        found.retain(|(number, _)| (1..=8).contains(number));
+        // Once in some ten thousand times what follows a frame that was cut off is by chance what it lacked: then that is
+        // a frame, and what it took is none. Too many such cases fail the test.
+        prop_assume!(found.iter().all(|(number, _)| (1..=8).contains(number)));
         prop_assert_eq!(found, sent);
         prop_assert!(!framer.is_waiting());
     }
