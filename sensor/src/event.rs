@@ -16,6 +16,7 @@ use crate::facts::{Crept, LostPoll, PairNews, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::HostView;
 use crate::process::Broken;
+use crate::row::address_text;
 
 /// `logsource.product` of every record.
 pub(crate) const PRODUCT: &str = "fieldrange";
@@ -238,7 +239,7 @@ fn text(text: &str) -> Option<EventValue<'_>> {
 
 #[expect(clippy::unnecessary_wraps, reason = "a field's value stands beside others that may be absent")]
 fn address<'a>(address: IpAddr) -> Option<EventValue<'a>> {
-    Some(EventValue::Str(Cow::Owned(address.to_string())))
+    Some(EventValue::Str(Cow::Owned(address_text(address))))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "as above")]

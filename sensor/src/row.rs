@@ -158,6 +158,14 @@ fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     }
 }
 
+/// An address as text; rules group by it, so it is made often.
+pub(crate) fn address_text(address: IpAddr) -> String {
+    let mut octets = Vec::with_capacity(15);
+    write_address(&mut octets, address);
+    // Digits, dots, letters and colons.
+    String::from_utf8(octets).unwrap_or_default()
+}
+
 pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
     match field {
         Field::Unset => out.push(b'-'),

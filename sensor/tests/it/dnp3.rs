@@ -240,3 +240,13 @@ fn captures_of_suricatas_tests_give_the_same_events() {
     let (functions, _) = counts_of(&sense(&captures.join("suricata-verify/dnp3-eve/input.pcap")));
     assert_eq!(sum(&functions) - functions["CONFIRM"], 55);
 }
+
+#[test]
+fn captures_on_another_port_are_read_all_the_same() {
+    let Some(captures) = captures() else { return };
+    let logs = sense(&captures.join("zeek/dnp3_read_p20001.pcap"));
+    assert_eq!(column(&logs.text(Log::Conn), Log::Conn, "service"), ["dnp3_tcp"]);
+    let (functions, objects) = counts_of(&logs);
+    let (usual, usual_objects) = counts_of(&sense(&captures.join("zeek/dnp3_read.pcap")));
+    assert_eq!((functions, objects), (usual, usual_objects));
+}
