@@ -59,6 +59,30 @@ pub(crate) const WEIRD: Columns = &[
     ("source", "string"),
 ];
 
+pub(crate) const NOTICE: Columns = &[
+    ("ts", "time"),
+    ("uid", "string"),
+    ("id.orig_h", "addr"),
+    ("id.orig_p", "port"),
+    ("id.resp_h", "addr"),
+    ("id.resp_p", "port"),
+    ("fuid", "string"),
+    ("file_mime_type", "string"),
+    ("file_desc", "string"),
+    ("proto", "enum"),
+    ("note", "enum"),
+    ("msg", "string"),
+    ("sub", "string"),
+    ("src", "addr"),
+    ("dst", "addr"),
+    ("p", "port"),
+    ("n", "count"),
+    ("peer_descr", "string"),
+    ("actions", "set[enum]"),
+    ("email_dest", "set[string]"),
+    ("suppress_for", "interval"),
+];
+
 pub(crate) const INVENTORY: Columns = &[
     ("ts", "time"),
     ("last_seen", "time"),

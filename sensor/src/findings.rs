@@ -16,6 +16,7 @@ use crate::incidents::{Incidents, Seen};
 use crate::known::HostView;
 use crate::log::{Log, LogWriter, finding_time};
 use crate::output::About;
+use crate::row::{Field, prefix};
 use crate::rules::{Found, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
@@ -224,12 +225,65 @@ impl Findings {
             incident,
         };
         self.by_level[level_index(card.level)] += 1;
+        notice(record, &finding, found.count, quiet, log);
         // A finding always serialises.
         if let Ok(line) = serde_json::to_string(&finding) {
             log.json_line(Log::Findings, &line, &About::record(record));
         }
         self.tick(record.at, log);
     }
+}
+
+/// A row of `notice.log`.
+fn notice<S: LogSink>(
+    record: &Record<'_>,
+    finding: &Finding,
+    count: Option<f64>,
+    quiet: u64,
+    log: &mut LogWriter<S>,
+) {
+    if !log.wants(Log::Notice) {
+        return;
+    }
+    // Zeek's names are identifiers: `Fieldrange::Modbus_New_Writer`.
+    let mut note = "Fieldrange::".to_owned();
+    for (index, word) in finding.rule.split('-').enumerate() {
+        note.push_str(if index > 0 { "_" } else { "" });
+        let mut letters = word.chars();
+        note.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        note.push_str(letters.as_str());
+    }
+    let sub = format!("{}: {} {}", finding.level, finding.title, finding.techniques.join(" "));
+    let [_, uid, orig_h, orig_p, resp_h, resp_p] = match &record.conn {
+        Some(id) => prefix(record.at, id),
+        None => [Field::Unset; 6],
+    };
+    log.row(
+        Log::Notice,
+        &[
+            Field::Time(record.at),
+            uid,
+            orig_h,
+            orig_p,
+            resp_h,
+            resp_p,
+            Field::Unset,
+            Field::Unset,
+            Field::Unset,
+            Field::Unset,
+            Field::Text(&note),
+            Field::Text(&finding.message),
+            Field::Text(sub.trim_end()),
+            Field::Address(record.source.address),
+            record.target.map_or(Field::Unset, |target| Field::Address(target.address)),
+            resp_p,
+            count.map_or(Field::Unset, |count| Field::Count(count as u64)),
+            Field::Text("fieldrange"),
+            Field::Set(&["Notice::ACTION_LOG"]),
+            Field::Set(&[]),
+            Field::Interval(quiet),
+        ],
+    );
 }
 
 const fn level_index(level: Level) -> usize {

@@ -48,6 +48,8 @@ pub enum Log {
     Values,
     /// Oddities of the traffic.
     Weird,
+    /// Findings once more, as Zeek's notices for those who read these.
+    Notice,
     /// One row per host, written at the end.
     Inventory,
     /// What the rules concluded: always JSON lines.
@@ -57,7 +59,7 @@ pub enum Log {
 }
 
 /// Every log, in the order of [`Log`]: its file, its columns, and whether it is one of the few that every run keeps.
-const CARDS: [(Log, &str, Columns, bool); 18] = [
+const CARDS: [(Log, &str, Columns, bool); 19] = [
     (Log::Conn, "conn.log", columns::CONN, true),
     (Log::Modbus, "modbus.log", columns::MODBUS, true),
     (Log::ModbusDetailed, "modbus_detailed.log", columns::MODBUS_DETAILED, false),
@@ -88,6 +90,7 @@ const CARDS: [(Log, &str, Columns, bool); 18] = [
     (Log::Dnp3Values, "dnp3_values.log", columns::DNP3_VALUES, false),
     (Log::Values, "values.log", columns::VALUES, false),
     (Log::Weird, "weird.log", columns::WEIRD, true),
+    (Log::Notice, "notice.log", columns::NOTICE, false),
     (Log::Inventory, "inventory.log", columns::INVENTORY, true),
     (Log::Findings, "findings.jsonl", &[], true),
     (Log::Incidents, "incidents.jsonl", &[], true),
@@ -339,7 +342,9 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Shows an entry to the outputs; whether it is to be written as well.
     fn show(&mut self, entry: &Entry<'_>) -> bool {
-        for output in &mut self.outputs {
+        // Of a notice they have the finding.
+        let outputs = if entry.log() == Log::Notice { &mut [] } else { self.outputs.as_mut_slice() };
+        for output in outputs {
             if let Err(error) = output.entry(entry) {
                 self.error.get_or_insert(error);
             }

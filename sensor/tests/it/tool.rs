@@ -138,6 +138,36 @@ fn a_filter_picks_what_is_written_and_printed() {
 }
 
 #[test]
+fn notices_are_the_findings_in_zeeks_form() {
+    let scratch = tempfile::tempdir().unwrap();
+    capture(scratch.path());
+    done(scratch.path(), &["-r", "plant.pcap", "--log-dir", "logs"]);
+    let read = |name: &str| std::fs::read_to_string(scratch.path().join("logs").join(name)).unwrap();
+    let findings = json_lines(&read("findings.jsonl"));
+    let notices = read("notice.log");
+    let rows: Vec<Vec<&str>> = notices
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split('\t').collect())
+        .collect();
+    assert_eq!(rows.len(), findings.len());
+    for (row, finding) in rows.iter().zip(&findings) {
+        let rule = row[10].strip_prefix("Fieldrange::").unwrap().to_lowercase().replace('_', "-");
+        assert_eq!(
+            (Value::from(rule), Value::from(row[11])),
+            (finding["rule"].clone(), finding["message"].clone())
+        );
+        assert!(row[12].starts_with(finding["level"].as_str().unwrap()), "{row:?}");
+        assert_eq!(
+            (row[13], row[17], row[18], row[19]),
+            ("192.168.1.77", "fieldrange", "Notice::ACTION_LOG", "(empty)")
+        );
+    }
+    done(scratch.path(), &["-r", "plant.pcap", "--log-dir", "basic", "--logs", "basic"]);
+    assert!(!scratch.path().join("basic/notice.log").exists());
+}
+
+#[test]
 fn eve_and_ecs_carry_every_finding() {
     let scratch = tempfile::tempdir().unwrap();
     capture(scratch.path());
