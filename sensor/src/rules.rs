@@ -2,9 +2,9 @@
 //!
 //! # Theory of operation
 //! The rules that come with the sensor are embedded; `--rules DIR` adds every `.yml` file of a directory. A file holds
-//! one rule, or the rules that a correlation counts and the correlation ([`file`]). `rsigma` evaluates them, service by
+//! one rule, or the rules that a correlation counts and the correlation (`rules/file.rs`). `rsigma` evaluates them, service by
 //! service: a record is shown to the rules of its service alone, and to those only if none like it was shown before
-//! ([`memo`]). What they match goes on to the correlations that count it ([`count`]): most records match nothing.
+//! (`rules/memo.rs`). What they match goes on to the correlations that count it (`rules/count.rs`): most records match nothing.
 //!
 //! Rules are known by their place in the order of their ids.
 

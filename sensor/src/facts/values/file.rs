@@ -66,7 +66,7 @@ pub struct BaselinePoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineBlock {
-    /// First address and count that are asked for; [`EVENTS`] for DNP3 events.
+    /// First address and count that are asked for; `EVENTS` for DNP3 events.
     pub at: (u32, u32),
     /// Answers.
     pub readings: u32,
