@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
 
 use crate::FileError;
-use crate::dnp3::{ControlModel, OutstationSettings};
+use crate::dnp3::{ControlModel, Operation, OutstationSettings};
 use crate::file::Source;
 
 /// One of Modbus's four tables.
@@ -216,6 +216,9 @@ pub struct PointEntry {
     /// How a binary output takes commands.
     #[serde(default)]
     pub model: ControlModel,
+    /// How the site's masters command it; none where that is not written down.
+    #[serde(default)]
+    pub operation: Option<Operation>,
     /// Least setpoint that is taken, in counts.
     #[serde(default = "least")]
     pub min: f64,

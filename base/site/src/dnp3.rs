@@ -13,7 +13,7 @@
 //! unsolicited = true
 //! ```
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
 
 use crate::device::{Device, PointEntry, PointKind};
@@ -31,6 +31,16 @@ pub enum ControlModel {
     TripClose,
     /// Activation: whatever comes, the output is on for the on-time, as often as the count says.
     Pulse,
+}
+
+/// How the site's own masters command an output. This is documentation: the outstation takes either, as most devices do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Select, then operate (IEEE 1815-2012, 4.4.4).
+    Select,
+    /// Direct operate.
+    Direct,
 }
 
 /// Most events that each class keeps for each master.
@@ -94,6 +104,8 @@ pub struct OutstationSettings {
     pub time_sync_s: u64,
     /// Silence after which it asks for the link's status, and closes the connection when nothing comes; 0 for never.
     pub keep_alive_s: u64,
+    /// The tag of its local or remote switch, where it has one: while that is 1 every command is refused as local.
+    pub local: Option<Spanned<String>>,
     /// Events that it keeps.
     pub buffers: EventBuffers,
     /// Texts.
@@ -117,6 +129,7 @@ impl Default for OutstationSettings {
             warm_restart_ms: 1000,
             time_sync_s: 0,
             keep_alive_s: 60,
+            local: None,
             buffers: EventBuffers::default(),
             texts: Vec::new(),
         }
@@ -240,6 +253,9 @@ pub(crate) fn check_point(source: &Source<'_>, point: &PointEntry) -> Result<(),
     if (point.command.is_some() || point.trip.is_some()) && !point.kind.is_output() {
         return wrong("nobody commands an input", "remove command and trip");
     }
+    if point.operation.is_some() && !point.kind.is_output() {
+        return wrong("nobody operates an input", "remove operation");
+    }
     if point.trip.is_some() && point.model != ControlModel::TripClose {
         return wrong("trip has an output of its own", "add model = \"trip_close\"");
     }
@@ -291,6 +307,7 @@ mod tests {
             (r#"{ kind = "counter", index = 0, tag = "A", class = 4 }"#, "classes"),
             (r#"{ kind = "counter", index = 0, tag = "A", event_variation = 3 }"#, "variation"),
             (r#"{ kind = "binary_input", index = 0, tag = "A", command = "B" }"#, "commands an input"),
+            (r#"{ kind = "counter", index = 0, tag = "A", operation = "direct" }"#, "operates an input"),
             (r#"{ kind = "binary_output", index = 0, tag = "A", trip = "B" }"#, "output of its own"),
         ] {
             let error = outstation(points).unwrap_err();

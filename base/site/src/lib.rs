@@ -16,7 +16,7 @@ pub mod tag;
 
 pub use address::{MacAddress, Subnet};
 pub use device::{Access, Device, Encoding, OUTSTATION_MAX, PointEntry, PointKind, RegisterEntry, Table};
-pub use dnp3::{ControlModel, OutstationSettings};
+pub use dnp3::{ControlModel, Operation, OutstationSettings};
 pub use file::{FileError, parse_toml};
 pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, Zone};
 pub use site::Site;

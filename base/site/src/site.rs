@@ -40,7 +40,10 @@ pub struct Site {
 }
 
 /// Sites that come with Fieldrange: name and text.
-const BUNDLED: [(&str, &str); 1] = [("waterworks", include_str!("../sites/waterworks.toml"))];
+const BUNDLED: [(&str, &str); 2] = [
+    ("waterworks", include_str!("../sites/waterworks.toml")),
+    ("power", include_str!("../sites/power.toml")),
+];
 
 impl Site {
     /// Names of the sites that come with Fieldrange.
@@ -279,7 +282,8 @@ impl Site {
             .registers
             .iter()
             .map(|entry| &entry.tag)
-            .chain(device.points.iter().flat_map(crate::PointEntry::tags));
+            .chain(device.points.iter().flat_map(crate::PointEntry::tags))
+            .chain(&device.dnp3.local);
         for tag in mapped {
             if self.tag(tag.get_ref()).is_none() {
                 return Err(source.error(
