@@ -97,7 +97,7 @@ impl<W: FieldWiring, C: Clock> Controller<W, C> {
         Ok(Self { handle, wiring, clock, period: Duration::from_millis(device.scan_ms.max(1)) })
     }
 
-    /// A controller of the reference site with the logic of its name.
+    /// A controller of a bundled site with the logic of its name.
     pub fn for_device(device: &Device, wiring: W, clock: C) -> Result<Self, ControllerError> {
         let name = device.name.get_ref();
         let make_logic =

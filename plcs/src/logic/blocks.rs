@@ -7,6 +7,11 @@ pub fn saturate(value: f64, low: f64, high: f64) -> f64 {
     if value > low { value.min(high) } else { low }
 }
 
+/// `value` moved towards `target` by at most `most`.
+pub fn approach(value: f64, target: f64, most: f64) -> f64 {
+    value + (target - value).min(most).max(-most)
+}
+
 /// On-delay timer (IEC 61131-3's TON): its output follows its input once that has been on for `delay`.
 #[derive(Clone, Copy, Debug)]
 pub struct OnDelay {

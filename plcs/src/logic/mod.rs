@@ -5,7 +5,10 @@
 //! counts as the lowest.
 
 pub mod blocks;
+pub mod breaker;
+pub mod generation;
 pub mod pumps;
+pub mod substation;
 pub mod tank;
 pub mod treatment;
 
@@ -60,12 +63,16 @@ pub trait Logic {
 /// Builds a controller's logic over its image: resolves tags, sets initial values.
 pub type MakeLogic = fn(&mut Image) -> Result<Box<dyn Logic>, MissingSignal>;
 
-/// The logic of a device of the reference site.
+/// The logic of a device of the bundled sites.
 pub fn program_for(device: &str) -> Option<MakeLogic> {
     Some(match device {
         "PLC-1" => |image| Ok(Box::new(treatment::Treatment::new(image)?)),
         "PLC-2" => |image| Ok(Box::new(pumps::Pumps::new(image, CommLossAction::HoldLast)?)),
         "PLC-3" => |image| Ok(Box::new(tank::Tank::new(image)?)),
+        "RTU-5" => |image| Ok(Box::new(substation::Substation::new(image, &substation::RTU_5)?)),
+        "RTU-7" => |image| Ok(Box::new(substation::Substation::new(image, &substation::RTU_7)?)),
+        "RTU-9" => |image| Ok(Box::new(substation::Substation::new(image, &substation::RTU_9)?)),
+        "GEN-1" => |image| Ok(Box::new(generation::Generation::new(image)?)),
         _ => return None,
     })
 }

@@ -8,7 +8,10 @@
 //!
 //! A pulse is on in the first scan and for its on-time; times are looked at once in a scan. With control model *trip-close*
 //! and no output of its own for the trip, the pulse moves one latched output: close sets it, trip clears it, as the
-//! interposing relay of a breaker does.
+//! interposing relay of a breaker does. A latch moves both outputs of a pair: one on, the other off.
+//!
+//! Where the map names a local or remote switch, its signal decides whether commands are taken (status 7 and IIN1.5 while it
+//! is 1), as the scan before has left it.
 //!
 //! While the device restarts cold its logic stands and its outputs hold; then the logic starts over.
 
@@ -132,8 +135,13 @@ impl Process for Outputs {
                 let Some(output) = self.binary.get_mut(&index) else { return CommandStatus::NOT_SUPPORTED };
                 let (command, apart) = (output.command, output.trip);
                 match action {
-                    BinaryAction::On => self.write(command, 1.0),
-                    BinaryAction::Off => self.write(command, 0.0),
+                    BinaryAction::On | BinaryAction::Off => {
+                        let on = f64::from(u8::from(action == BinaryAction::On));
+                        self.write(command, on);
+                        if let Some(trip) = apart {
+                            self.write(trip, 1.0 - on);
+                        }
+                    }
                     BinaryAction::Cancel => {
                         if let Some(train) = output.train.take() {
                             self.write(train.signal, 0.0);
@@ -165,6 +173,7 @@ pub struct Bound {
     outstation: Outstation,
     sources: Vec<Source>,
     outputs: Outputs,
+    local: Option<SignalId>,
     restarting: bool,
 }
 
@@ -197,7 +206,8 @@ impl Bound {
             }
         }
         let outstation = Outstation::new(map, VirtualTime::ZERO, 0);
-        Self { outstation, sources, outputs, restarting: false }
+        let local = map.settings.local.as_ref().map(|tag| image.declare(tag.get_ref()));
+        Self { outstation, sources, outputs, local, restarting: false }
     }
 
     /// The outstation.
@@ -255,6 +265,9 @@ impl Bound {
             let value = source.value(image);
             let flags = if value.is_nan() { Flags::COMM_LOST } else { Flags::ONLINE };
             self.outstation.update(now, source.kind, source.index, value, flags);
+        }
+        if let Some(local) = self.local {
+            self.outstation.set_local(image.is_on(local));
         }
         self.outstation.publish(now);
     }

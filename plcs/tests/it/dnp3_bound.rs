@@ -76,7 +76,7 @@ impl Logic for Counting {
     }
 }
 
-struct Door(mpsc::UnboundedReceiver<DuplexStream>);
+pub(crate) struct Door(pub(crate) mpsc::UnboundedReceiver<DuplexStream>);
 
 impl Accept for Door {
     type Stream = DuplexStream;
@@ -91,8 +91,8 @@ impl Accept for Door {
     }
 }
 
-type Master = Dnp3Master<DuplexStream, BenchClock>;
-type Knock = Rc<dyn Fn() -> Master>;
+pub(crate) type Master = Dnp3Master<DuplexStream, BenchClock>;
+pub(crate) type Knock = Rc<dyn Fn() -> Master>;
 
 /// Runs the controller, its breaker, and a master's script to its end.
 fn run<F: Future<Output = Result<(), MasterError>> + 'static>(

@@ -11,6 +11,7 @@ mod dnp3_rig;
 mod harness;
 mod logic;
 mod peer;
+mod power;
 mod random;
 mod scan;
 mod server;
