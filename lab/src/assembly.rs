@@ -4,7 +4,7 @@
 //! Everything runs as tasks of one kernel, on one thread:
 //! - the *plant* advances one step at each multiple of its step length, then reports to whoever watches;
 //! - each *controller* scans at its own period, reads instruments and commands actuators through its wires;
-//! - each controller's Modbus *server* takes connections from the virtual network, and PLC-2 polls PLC-3;
+//! - each controller's Modbus *server* and DNP3 *outstation* take connections from the virtual network, and PLC-2 polls PLC-3;
 //! - the *actors* of the scenario talk to controllers over the network and nothing else.
 //!
 //! Twins of a run are assembled from the same plan with another cast and without watchers, so that watching can
@@ -15,17 +15,20 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use net::{Kernel, KernelConfig, KernelError, NetError, Network};
-use plcs::{Controller, Handle, PeerPoint, poll_peer, run_server};
+use plcs::outstation::SharedOutstation;
+use plcs::{Controller, Handle, PeerPoint, poll_peer, run_outstation, run_server};
 use record::{Clock, VirtualTime};
 use scenarios::{Cast, Plan, PlantFault, Stage};
 use sim::{HarmReport, Plant, PlantEvent};
 use site::{FileError, Site};
 
 use crate::journal::Journal;
-use crate::wiring::{Cable, ModbusPort, SharedPlant, Wires, WiringError};
+use crate::wiring::{Cable, ServicePort, SharedPlant, Wires, WiringError};
 
 /// Port on which controllers serve Modbus/TCP.
 const MODBUS_PORT: u16 = 502;
+/// Port on which controllers are DNP3 outstations.
+const DNP3_PORT: u16 = 20_000;
 /// Connections that may wait at a controller's port to be accepted.
 const ACCEPT_BACKLOG: usize = 8;
 
@@ -158,13 +161,25 @@ fn install_controllers(
         }
         // The site file was checked: every device stands on a host of it.
         let Some(host) = network.host(host_name) else { continue };
-        let listener = host
-            .listen(MODBUS_PORT, ACCEPT_BACKLOG)
-            .map_err(|_| LabError::Port { host: host_name.clone(), port: MODBUS_PORT })?;
-        let (server_handle, clock) = (handle.clone(), kernel.clock());
-        kernel.spawner().spawn(&format!("{host_name} server"), async move {
-            run_server(server_handle, clock, ModbusPort(listener)).await;
-        });
+        let listen = |port| {
+            let listener = host.listen(port, ACCEPT_BACKLOG);
+            listener.map(ServicePort).map_err(|_| LabError::Port { host: host_name.clone(), port })
+        };
+        if device.speaks_modbus() {
+            let (handle, clock, port) = (handle.clone(), kernel.clock(), listen(MODBUS_PORT)?);
+            kernel.spawner().spawn(&format!("{host_name} server"), async move {
+                run_server(handle, clock, port).await;
+            });
+        }
+        if let Some(outstation) = handle.outstation() {
+            let now = kernel.clock().now();
+            let unix_ms = plan.start.unix_nanos(now) / 1_000_000;
+            outstation.with(|outstation, _| outstation.start_clock(now, unix_ms));
+            let (handle, clock, port) = (handle.clone(), kernel.clock(), listen(DNP3_PORT)?);
+            kernel.spawner().spawn(&format!("{host_name} outstation"), async move {
+                run_outstation(handle, clock, port).await;
+            });
+        }
         kernel.spawner().spawn(&format!("{host_name} scan"), controller.run());
         controllers.0.insert(name.clone(), handle);
     }

@@ -94,10 +94,10 @@ impl FieldWiring for Wires {
     }
 }
 
-/// A controller's Modbus port on the virtual network.
-pub(crate) struct ModbusPort(pub(crate) Listener);
+/// A controller's port on the virtual network.
+pub(crate) struct ServicePort(pub(crate) Listener);
 
-impl Accept for ModbusPort {
+impl Accept for ServicePort {
     type Stream = VirtualStream;
 
     async fn accept(&mut self) -> io::Result<(VirtualStream, SocketAddr)> {

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use record::{Verdict, attack};
 use serde_spanned::Spanned;
-use site::FileError;
 use site::file::Source;
+use site::{Device, FileError};
 
-use crate::deed::{Deed, Name};
+use crate::deed::{Deed, Name, Write};
 use crate::scenario::{Actor, EventFile, Scenario};
 use crate::span::{Term, parse_span};
 
@@ -119,21 +119,29 @@ impl Scenario {
 
     fn check_actors(&self, source: &Source<'_>) -> Result<(), FileError> {
         for actor in &self.file.actors {
-            let (hosts, period) = match actor {
-                Actor::Hmi { on, period } | Actor::Historian { on, period, .. } => (vec![on], period),
-                Actor::Replication { from, to, period } => (vec![from, to], period),
+            let (hosts, periods) = match actor {
+                Actor::Hmi { on, period } | Actor::Historian { on, period, .. } => (vec![on], vec![period]),
+                Actor::FrontEnd { on, period, integrity, devices } => {
+                    for device in devices {
+                        self.check_device(source, device, "the front end", |_| true)?;
+                    }
+                    (vec![on], vec![period, integrity])
+                }
+                Actor::Replication { from, to, period } => (vec![from, to], vec![period]),
             };
             for host in hosts {
                 self.check_host(source, host)?;
             }
-            match parse_span(period.get_ref()) {
-                Ok(span) if span.as_millis() >= 100 => {}
-                _ => {
-                    return Err(source.error(
-                        period,
-                        format!("a period is at least 100ms, got {:?}", period.get_ref()),
-                        "write it as in 1s",
-                    ));
+            for period in periods {
+                match parse_span(period.get_ref()) {
+                    Ok(span) if span.as_millis() >= 100 => {}
+                    _ => {
+                        return Err(source.error(
+                            period,
+                            format!("a period is at least 100ms, got {:?}", period.get_ref()),
+                            "write it as in 1s",
+                        ));
+                    }
                 }
             }
         }
@@ -223,18 +231,17 @@ impl Scenario {
         for host in event.deed.hosts() {
             self.check_host(source, host)?;
         }
+        let speaks: fn(&Device) -> bool = match &event.deed {
+            Deed::Master { .. } => |device| device.outstation.is_some(),
+            _ => Device::speaks_modbus,
+        };
         for device in event.deed.devices() {
-            if self.site.device(device.get_ref()).is_none() {
-                return Err(source.error(
-                    device,
-                    format!("{id}: no controller is called {:?}", device.get_ref()),
-                    "name a controller of the site",
-                ));
-            }
+            self.check_device(source, device, id, speaks)?;
         }
         for write in event.deed.writes() {
             self.check_writable(source, &write.tag)?;
             self.check_term(source, &write.value)?;
+            self.check_way(source, event, write)?;
         }
         match &event.deed {
             Deed::RemoteWrite { session, .. } if !known.contains(session.get_ref().as_str()) => Err(source
@@ -272,6 +279,55 @@ impl Scenario {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn check_device(
+        &self,
+        source: &Source<'_>,
+        name: &Name,
+        wanted_by: &str,
+        speaks: impl Fn(&Device) -> bool,
+    ) -> Result<(), FileError> {
+        match self.site.device(name.get_ref()) {
+            Some(device) if speaks(device) => Ok(()),
+            Some(_) => Err(source.error(
+                name,
+                format!("{wanted_by}: {} does not speak the protocol", name.get_ref()),
+                "master is for outstations of DNP3, everything else for servers of Modbus",
+            )),
+            None => Err(source.error(
+                name,
+                format!("{wanted_by}: no controller is called {:?}", name.get_ref()),
+                "name a controller of the site",
+            )),
+        }
+    }
+
+    /// Whether a deed can bring a value to the controller that takes it.
+    fn check_way(
+        &self,
+        source: &Source<'_>,
+        event: &EventFile,
+        write: &Write<Spanned<Term>>,
+    ) -> Result<(), FileError> {
+        let tag = write.tag.get_ref();
+        let is_output = |device: &Device| device.writable_entry(tag).is_none();
+        let taker = self.site.device_that_takes(tag);
+        let fits = match &event.deed {
+            Deed::Operate { .. } | Deed::Trim { .. } => true,
+            Deed::Master { device, .. } => {
+                taker.is_some_and(|taker| taker.name.get_ref() == device.get_ref() && is_output(taker))
+            }
+            _ => !taker.is_some_and(is_output),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(source.error(
+            &write.tag,
+            format!("{}: {tag} cannot be reached like this", event.id.get_ref()),
+            "outputs of an outstation are commanded with operate, or with master and their own device",
+        ))
     }
 
     fn check_step(source: &Source<'_>, step: &EventFile) -> Result<(), FileError> {
@@ -325,7 +381,7 @@ impl Scenario {
         Err(source.error(
             tag,
             format!("no controller takes the tag {:?}", tag.get_ref()),
-            "name a tag that a register map of the site lets clients write",
+            "name a tag that a register map or an output of the site lets clients write",
         ))
     }
 

@@ -27,6 +27,40 @@ pub struct Write<V = f64> {
     pub value: V,
 }
 
+/// One request of a DNP3 master. Commands name an output by the tag that it reports.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum MasterRequest<V = f64, D = Duration> {
+    /// Selects outputs, then operates them (IEEE 1815-2012, 4.4.4).
+    Select(Vec<Write<V>>),
+    /// Operates outputs without a select.
+    Direct(Vec<Write<V>>),
+    /// Operates outputs without a select and without an answer.
+    DirectNoAck(Vec<Write<V>>),
+    /// Reads everything.
+    Integrity,
+    /// Forbids unsolicited responses of every class.
+    DisableUnsolicited,
+    /// Allows unsolicited responses of every class.
+    EnableUnsolicited,
+    /// Restarts the device whole.
+    ColdRestart,
+    /// Restarts the device's application.
+    WarmRestart,
+    /// No request: waits before the next.
+    Wait(D),
+}
+
+impl<V, D> MasterRequest<V, D> {
+    /// What it commands.
+    pub fn writes(&self) -> &[Write<V>] {
+        match self {
+            Self::Select(writes) | Self::Direct(writes) | Self::DirectNoAck(writes) => writes,
+            _ => &[],
+        }
+    }
+}
+
 /// Something that an actor does. `V` is a value, `D` a length of time.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -82,6 +116,16 @@ pub enum Deed<V = f64, D = Duration> {
         /// For how long it goes on; needed with `every`.
         #[serde(default = "none")]
         lasts: Option<D>,
+    },
+    /// Requests of a DNP3 master to one outstation: over the session that the front end keeps, where the host is the front
+    /// end's, else over a connection of its own, under the address of the outstation's first master.
+    Master {
+        /// Host that makes them.
+        from: Name,
+        /// The outstation.
+        device: Name,
+        /// In order.
+        requests: Vec<MasterRequest<V, D>>,
     },
     /// A remote session to a desktop.
     RemoteSession {
@@ -196,6 +240,26 @@ impl Deed<Spanned<Term>, Spanned<Term>> {
                 every: every.as_ref().map(&mut *span).transpose()?,
                 lasts: lasts.as_ref().map(span).transpose()?,
             },
+            Self::Master { from, device, requests } => Deed::Master {
+                from: from.clone(),
+                device: device.clone(),
+                requests: requests
+                    .iter()
+                    .map(|request| {
+                        Ok(match request {
+                            MasterRequest::Select(writes) => MasterRequest::Select(each(writes)?),
+                            MasterRequest::Direct(writes) => MasterRequest::Direct(each(writes)?),
+                            MasterRequest::DirectNoAck(writes) => MasterRequest::DirectNoAck(each(writes)?),
+                            MasterRequest::Integrity => MasterRequest::Integrity,
+                            MasterRequest::DisableUnsolicited => MasterRequest::DisableUnsolicited,
+                            MasterRequest::EnableUnsolicited => MasterRequest::EnableUnsolicited,
+                            MasterRequest::ColdRestart => MasterRequest::ColdRestart,
+                            MasterRequest::WarmRestart => MasterRequest::WarmRestart,
+                            MasterRequest::Wait(term) => MasterRequest::Wait(span(term)?),
+                        })
+                    })
+                    .collect::<Result<_, E>>()?,
+            },
             Self::RemoteSession { from, to, lasts } => {
                 Deed::RemoteSession { from: from.clone(), to: to.clone(), lasts: span(lasts)? }
             }
@@ -236,7 +300,8 @@ impl<V, D> Deed<V, D> {
             | Self::Identify { from, .. }
             | Self::Survey { from, .. }
             | Self::Exhaust { from, .. }
-            | Self::Write { from, .. } => vec![from],
+            | Self::Write { from, .. }
+            | Self::Master { from, .. } => vec![from],
             Self::RemoteSession { from, to, .. } => vec![from, to],
             Self::Maintain { from, via, .. } => std::iter::once(from).chain(via).collect(),
             _ => Vec::new(),
@@ -247,19 +312,22 @@ impl<V, D> Deed<V, D> {
     pub fn devices(&self) -> Vec<&Name> {
         match self {
             Self::Identify { devices, .. } | Self::Survey { devices, .. } => devices.iter().collect(),
-            Self::Exhaust { device, .. } | Self::Maintain { device, .. } => vec![device],
+            Self::Exhaust { device, .. } | Self::Maintain { device, .. } | Self::Master { device, .. } => {
+                vec![device]
+            }
             _ => Vec::new(),
         }
     }
 
-    /// What it writes, if it writes.
-    pub fn writes(&self) -> &[Write<V>] {
+    /// What it writes or commands.
+    pub fn writes(&self) -> Vec<&Write<V>> {
         match self {
             Self::Write { writes, .. }
             | Self::RemoteWrite { writes, .. }
             | Self::Operate { writes }
-            | Self::Maintain { writes, .. } => writes,
-            _ => &[],
+            | Self::Maintain { writes, .. } => writes.iter().collect(),
+            Self::Master { requests, .. } => requests.iter().flat_map(MasterRequest::writes).collect(),
+            _ => Vec::new(),
         }
     }
 
@@ -294,7 +362,7 @@ impl<V, D> Deed<V, D> {
     /// Points and further assets it touches, without repetition, at most `limit`.
     pub(crate) fn points(&self, limit: usize) -> Vec<EntityId> {
         let mut points: Vec<EntityId> = Vec::new();
-        let tags = self.writes().iter().map(|write| EntityId::point(write.tag.get_ref().as_str()));
+        let tags = self.writes().into_iter().map(|write| EntityId::point(write.tag.get_ref().as_str()));
         let others = self.devices().into_iter().skip(1).map(|d| EntityId::device(d.get_ref().as_str()));
         let trimmed = match self {
             Self::Trim { tag, .. } => Some(EntityId::point(tag.get_ref().as_str())),

@@ -57,7 +57,7 @@ impl Historian {
     /// Starts polling and serving.
     pub(crate) fn start(&self) {
         let mut tasks = self.tasks.borrow_mut();
-        for device in &self.scene.site.devices {
+        for device in self.scene.site.devices.iter().filter(|device| device.speaks_modbus()) {
             let (historian, device) = (self.clone(), device.clone());
             let name = format!("historian polls {}", device.name.get_ref());
             let task = async move { historian.poll(&device).await };

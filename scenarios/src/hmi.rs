@@ -6,21 +6,25 @@
 //! controller that does not answer three times in a row is shown as lost.
 //!
 //! Values that are entered leave on a connection that is opened for them and closed after them, so that an entry
-//! never waits for a poll and never alters one: its place in time is its own.
+//! never waits for a poll and never alters one: its place in time is its own. Commands to outstations leave by the session
+//! that [`crate::front_end`] keeps.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::time::Duration;
 
 use net::Host;
 use record::{Clock, EventSource, KeyedStream, VirtualTime};
 use serde_json::json;
-use site::{Device, TagKind};
+use site::{Device, RegisterEntry, TagKind};
 
 use crate::chronicle::{Act, Sign};
+use crate::deed::Write;
+use crate::front_end::{self, Line, Polling};
 use crate::poller::{Block, Rhythm, mode_blocks, read_block, screen_blocks};
-use crate::scene::{Scene, write_entry};
+use crate::scene::{MODBUS_PORT, Scene, Way, write_entry};
 
 /// Modes are read in every so-many-th cycle.
 const MODE_CYCLES: u64 = 5;
@@ -62,7 +66,7 @@ impl HmiView {
 
 /// What a value means as an alarm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sense {
+pub(crate) enum Sense {
     Plain,
     AlarmWhenOn,
     AlarmWhenOff,
@@ -74,20 +78,37 @@ pub(crate) struct Hmi {
     pub(crate) scene: Scene,
     pub(crate) host: Host,
     pub(crate) view: Rc<RefCell<HmiView>>,
+    /// Sessions to outstations, by controller.
+    pub(crate) lines: Rc<RefCell<BTreeMap<String, Line>>>,
 }
 
 impl Hmi {
     pub(crate) fn new(scene: Scene, host: Host) -> Self {
-        Self { scene, host, view: Rc::default() }
+        Self { scene, host, view: Rc::default(), lines: Rc::default() }
     }
 
-    /// Starts polling every controller of the site.
+    /// Starts polling every controller of the site that answers Modbus.
     pub(crate) fn start(&self, period: Duration) {
-        for device in &self.scene.site.devices {
-            let (hmi, device) = (self.clone(), device.clone());
-            let name = format!("hmi polls {}", device.name.get_ref());
-            self.scene.spawner.clone().spawn(&name, async move { hmi.poll(&device, period).await });
+        for device in self.scene.site.devices.iter().filter(|device| device.speaks_modbus()) {
+            self.start_polling(device, period);
         }
+    }
+
+    /// Starts as a front end: a session to each outstation, polls of every other controller.
+    pub(crate) fn start_front_end(&self, devices: &[&Device], polling: Polling) {
+        for device in devices {
+            if device.outstation.is_some() {
+                front_end::keep(self, device, polling);
+            } else {
+                self.start_polling(device, polling.events);
+            }
+        }
+    }
+
+    fn start_polling(&self, device: &Device, period: Duration) {
+        let (hmi, device) = (self.clone(), device.clone());
+        let name = format!("hmi polls {}", device.name.get_ref());
+        self.scene.spawner.clone().spawn(&name, async move { hmi.poll(&device, period).await });
     }
 
     async fn poll(&self, device: &Device, period: Duration) {
@@ -131,23 +152,27 @@ impl Hmi {
         }
     }
 
-    /// What each value of the blocks means as an alarm: looked up once, not in every cycle.
-    fn with_senses(&self, blocks: Vec<Block>) -> Vec<(Block, Vec<Sense>)> {
-        let sense = |tag: &str| match self.scene.site.tag(tag) {
-            Some(known) if known.kind == TagKind::Alarm => Sense::AlarmWhenOn,
+    /// What a value of a tag means as an alarm.
+    pub(crate) fn sense(&self, tag: &str) -> Sense {
+        match self.scene.site.tag(tag).map(|tag| tag.kind) {
+            Some(TagKind::Alarm) => Sense::AlarmWhenOn,
             Some(_) if tag == LINK_STATUS => Sense::AlarmWhenOff,
             _ => Sense::Plain,
-        };
+        }
+    }
+
+    /// What each value of the blocks means as an alarm: looked up once, not in every cycle.
+    fn with_senses(&self, blocks: Vec<Block>) -> Vec<(Block, Vec<Sense>)> {
         blocks
             .into_iter()
             .map(|block| {
-                let senses = block.tags.iter().map(|(tag, ..)| sense(tag)).collect();
+                let senses = block.tags.iter().map(|(tag, ..)| self.sense(tag)).collect();
                 (block, senses)
             })
             .collect()
     }
 
-    fn show(&self, tag: &str, value: f64, sense: Sense) {
+    pub(crate) fn show(&self, tag: &str, value: f64, sense: Sense) {
         let now = self.scene.clock.now();
         let before = {
             let mut view = self.view.borrow_mut();
@@ -167,13 +192,13 @@ impl Hmi {
         }
     }
 
-    fn lose(&self, device: &str) {
+    pub(crate) fn lose(&self, device: &str) {
         self.view.borrow_mut().lost.push(device.to_owned());
         self.scene.chronicle.screen_lost(device);
         self.raise(device);
     }
 
-    fn found_again(&self, device: &str) {
+    pub(crate) fn found_again(&self, device: &str) {
         self.view.borrow_mut().lost.retain(|lost| lost != device);
         self.clear(device);
     }
@@ -216,25 +241,48 @@ impl Hmi {
         self.scene.chronicle.report(EventSource::Actor, "alarm.cleared", json!({ "tag": tag }));
     }
 
-    /// Enters values, one after the other: one connection per controller, opened for the entry.
+    /// Enters values, one after the other: one connection per Modbus controller, opened for the entry; the standing session to an
+    /// outstation.
     pub(crate) async fn enter(&self, act: &Act, values: &[(String, f64)]) {
         let host = self.host.used_by(&act.event().id);
         for (tag, value) in values {
-            let Some((device, entry, to)) = self.scene.taker(tag) else { continue };
-            let written = async {
-                let mut client = self.scene.dial(&host, act, device, to).await?;
-                write_entry(&mut client, entry, *value).await
+            match self.scene.taker(tag) {
+                Some((device, Way::Output(point))) => {
+                    let line = self.lines.borrow().get(device.name.get_ref()).cloned();
+                    let request = front_end::usual_request(point, Write { tag: point.tag.clone(), value: *value });
+                    let outcome = front_end::hand_in(line, act, vec![request]).await;
+                    front_end::report(act, tag, *value, &outcome);
+                }
+                Some((device, Way::Register(entry))) => {
+                    let Some(to) = self.scene.address_of(device, MODBUS_PORT) else { continue };
+                    self.write(&host, act, device, entry, to, *value).await;
+                }
+                None => {}
             }
-            .await;
-            if written.is_ok() {
-                act.in_the_log();
-                act.awaits(Sign::Value { tag: tag.clone(), value: entry.decode(entry.encode(*value)) });
-            }
-            act.end();
-            let outcome = if written.is_ok() { "written" } else { "failed" };
-            let data = json!({ "tag": tag, "value": value, "outcome": outcome });
-            act.report(EventSource::Actor, "hmi.write", data);
         }
         self.scene.untag_later(act).await;
+    }
+
+    async fn write(
+        &self,
+        host: &Host,
+        act: &Act,
+        device: &Device,
+        entry: &RegisterEntry,
+        to: SocketAddrV4,
+        value: f64,
+    ) {
+        let tag = entry.tag.get_ref();
+        let written = async {
+            let mut client = self.scene.dial(host, act, device, to).await?;
+            write_entry(&mut client, entry, value).await
+        }
+        .await;
+        if written.is_ok() {
+            act.in_the_log();
+            act.awaits(Sign::Value { tag: tag.clone(), value: entry.decode(entry.encode(value)) });
+        }
+        act.end();
+        front_end::report(act, tag, value, &[written.is_ok()]);
     }
 }

@@ -157,7 +157,7 @@ pub(crate) async fn write(
 async fn write_round(scene: &Scene, act: &Act, from: &Host, values: &[(String, f64)]) {
     let mut open_to: Option<(&str, clients::ModbusClient<net::KernelClock>)> = None;
     for (tag, value) in values {
-        let Some((device, entry, to)) = scene.taker(tag) else { continue };
+        let Some((device, entry, to)) = scene.register(tag) else { continue };
         let name = device.name.get_ref().as_str();
         let mut client = match open_to.take() {
             Some((open, client)) if open == name && client.is_usable() => client,

@@ -9,13 +9,14 @@
 //! ([`Plan::faults`]); the lab applies them.
 //!
 //! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
-//! [`chronicle`], `poller`, [`hmi`], `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
+//! [`chronicle`], `poller`, [`hmi`], `front_end`, `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
 //! which puts them together.
 
 mod check;
 pub mod chronicle;
 pub mod deed;
 mod draw;
+mod front_end;
 mod historian;
 pub mod hmi;
 mod intruder;

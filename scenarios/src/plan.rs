@@ -238,7 +238,7 @@ impl Plan {
             .collect()
     }
 
-    /// Name of the host on which the operator sits; empty where the scenario has no operator station.
+    /// Name of the host from which the operator's writes come; empty where the scenario has no operator station.
     pub fn station(&self) -> &str {
         station_of(&self.actors)
     }
@@ -248,7 +248,7 @@ pub(crate) fn station_of(actors: &[Actor]) -> &str {
     actors
         .iter()
         .find_map(|actor| match actor {
-            Actor::Hmi { on, .. } => Some(on.get_ref().as_str()),
+            Actor::Hmi { on, .. } | Actor::FrontEnd { on, .. } => Some(on.get_ref().as_str()),
             _ => None,
         })
         .unwrap_or_default()

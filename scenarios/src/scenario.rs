@@ -16,7 +16,7 @@ use crate::texts::Texts;
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
-const BUNDLED: [(&str, &str, &str); 4] = [
+const BUNDLED: [(&str, &str, &str); 5] = [
     (
         "first-shift",
         include_str!("../scenarios/first-shift/scenario.toml"),
@@ -36,6 +36,11 @@ const BUNDLED: [(&str, &str, &str); 4] = [
         "ordinary-day",
         include_str!("../scenarios/ordinary-day/scenario.toml"),
         include_str!("../scenarios/ordinary-day/texts/en.toml"),
+    ),
+    (
+        "breaker-sweep",
+        include_str!("../scenarios/breaker-sweep/scenario.toml"),
+        include_str!("../scenarios/breaker-sweep/texts/en.toml"),
     ),
 ];
 
@@ -109,6 +114,18 @@ pub enum Actor {
         on: Name,
         /// Time between two polls of one controller.
         period: Spanned<String>,
+    },
+    /// SCADA front end with the dispatcher's screens: a DNP3 session to each outstation, polls of the other controllers.
+    FrontEnd {
+        /// Host.
+        on: Name,
+        /// Time between two polls of events, and of a controller that is no outstation.
+        period: Spanned<String>,
+        /// Time between two integrity polls.
+        integrity: Spanned<String>,
+        /// Controllers; all of the site where it is left out.
+        #[serde(default)]
+        devices: Vec<Name>,
     },
     /// OT historian: polls every controller and serves what it keeps.
     Historian {

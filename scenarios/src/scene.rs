@@ -9,8 +9,8 @@ use std::time::Duration;
 use clients::{ClientError, ModbusClient, ModbusSession, SessionSettings};
 use futures::channel::mpsc::UnboundedSender;
 use net::{Host, KernelClock, Network, Spawner, VirtualStream};
-use record::{Clock, with_timeout};
-use site::{Device, RegisterEntry, Site, Table};
+use record::{Clock, StartTime, with_timeout};
+use site::{Device, PointEntry, RegisterEntry, Site, Table};
 use wire::modbus::{RegisterAddress, UnitId};
 
 use crate::chronicle::{Act, Chronicle};
@@ -18,12 +18,23 @@ use crate::rfb::Gesture;
 
 /// Port of Modbus/TCP.
 pub(crate) const MODBUS_PORT: u16 = 502;
+/// Port of DNP3.
+pub(crate) const DNP3_PORT: u16 = 20_000;
 
 /// Longest wait of an actor for a connection and for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long frames of a flow still belong to an event after the last answer: its end on the wire.
 const AFTERMATH: Duration = Duration::from_millis(250);
+
+/// How a controller takes a tag.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Way<'a> {
+    /// A Modbus client writes it.
+    Register(&'a RegisterEntry),
+    /// A DNP3 master commands it.
+    Output(&'a PointEntry),
+}
 
 /// One run as its actors see it. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +44,7 @@ pub(crate) struct Scene {
     pub(crate) clock: KernelClock,
     pub(crate) site: Rc<Site>,
     pub(crate) seed: u64,
+    pub(crate) start: StartTime,
     pub(crate) chronicle: Chronicle,
     /// Remote sessions that are open, by the event that opened them.
     pub(crate) sessions: Rc<RefCell<BTreeMap<String, UnboundedSender<Gesture>>>>,
@@ -49,18 +61,28 @@ impl Scene {
     /// A controller and where it answers.
     pub(crate) fn device(&self, name: &str) -> Option<(&Device, SocketAddrV4)> {
         let device = self.site.device(name)?;
-        Some((device, self.modbus_address(device)?))
+        Some((device, self.address_of(device, MODBUS_PORT)?))
     }
 
-    fn modbus_address(&self, device: &Device) -> Option<SocketAddrV4> {
+    /// A port of the host on which a controller answers.
+    pub(crate) fn address_of(&self, device: &Device, port: u16) -> Option<SocketAddrV4> {
         let address: Ipv4Addr = *self.site.host(device.host.get_ref())?.address.get_ref();
-        Some(SocketAddrV4::new(address, MODBUS_PORT))
+        Some(SocketAddrV4::new(address, port))
     }
 
-    /// The controller that takes a tag, the entry of its map, and where it answers.
-    pub(crate) fn taker(&self, tag: &str) -> Option<(&Device, &RegisterEntry, SocketAddrV4)> {
+    /// The controller that takes a tag, and how.
+    pub(crate) fn taker(&self, tag: &str) -> Option<(&Device, Way<'_>)> {
         let device = self.site.device_that_takes(tag)?;
-        Some((device, device.writable_entry(tag)?, self.modbus_address(device)?))
+        let register = device.writable_entry(tag).map(Way::Register);
+        Some((device, register.or_else(|| device.output(tag).map(Way::Output))?))
+    }
+
+    /// The controller that takes a tag as a Modbus server, the entry of its map, and where it answers.
+    pub(crate) fn register(&self, tag: &str) -> Option<(&Device, &RegisterEntry, SocketAddrV4)> {
+        match self.taker(tag)? {
+            (device, Way::Register(entry)) => Some((device, entry, self.address_of(device, MODBUS_PORT)?)),
+            (_, Way::Output(_)) => None,
+        }
     }
 
     /// Opens a Modbus connection for an act; its flow is the act's.

@@ -24,6 +24,7 @@ use crate::plan::{PlannedEvent, between_scans};
 use crate::scenario::Actor;
 use crate::scene::Scene;
 use crate::span::parse_span;
+use crate::front_end::{self, Polling};
 use crate::{Cast, Deed, Plan, intruder, maintenance, remote};
 
 /// Why a plan cannot be staged.
@@ -84,6 +85,7 @@ pub fn stage(
         clock: clock.clone(),
         site: Rc::new(site.clone()),
         seed: plan.seed,
+        start: plan.start,
         chronicle: Chronicle::new(clock.clone(), network.mirror_ledger()),
         sessions: Rc::default(),
         entering: Rc::default(),
@@ -108,6 +110,17 @@ pub fn stage(
                 hmi.start(period_of(period));
                 spawner.spawn("hmi desktop", remote::serve_desktop(hmi.clone()));
                 stage.hmi = Some(hmi);
+            }
+            Actor::FrontEnd { on, period, integrity, devices } => {
+                let hmi = Hmi::new(scene.clone(), host(on, "the front end")?);
+                let named = |device: &&site::Device| {
+                    devices.is_empty() || devices.iter().any(|name| name.get_ref() == device.name.get_ref())
+                };
+                let polled: Vec<_> = site.devices.iter().filter(named).collect();
+                let polling = Polling { events: period_of(period), integrity: period_of(integrity) };
+                hmi.start_front_end(&polled, polling);
+                spawner.spawn("front end desktop", remote::serve_desktop(hmi.clone()));
+                stage.hmi.get_or_insert(hmi);
             }
             Actor::Historian { on, period, stale_register } => {
                 let on = host(on, "the historian")?;
@@ -242,6 +255,15 @@ impl Stage {
             Deed::Write { from, writes, every, lasts } => {
                 let from = self.host(from, act)?;
                 intruder::write(scene, act, &from, &values(writes), *every, until(lasts)).await;
+            }
+            Deed::Master { from, device, requests } => {
+                let line = self.hmi.as_ref().filter(|hmi| hmi.host.name() == from.get_ref().as_str());
+                let line = line.and_then(|hmi| hmi.lines.borrow().get(device.get_ref()).cloned());
+                if line.is_some() {
+                    front_end::hand_in(line, act, requests.clone()).await;
+                } else {
+                    front_end::intrude(scene, act, &self.host(from, act)?, device.get_ref(), requests).await;
+                }
             }
             Deed::RemoteSession { from, to, lasts } => {
                 let (from, to) = (self.host(from, act)?, self.host(to, act)?);

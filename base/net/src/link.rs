@@ -14,7 +14,7 @@ pub struct LinkProperties {
     pub latency: Duration,
     /// Upper limit of the time that a frame takes on top, uniform, keyed by flow and position in the flow.
     pub jitter: Duration,
-    /// Share of frames that are lost, 0 to 1. Zero unless a fault sets it.
+    /// Share of frames that are lost, 0 to 1. Zero unless the site file or a fault sets it.
     pub loss: f64,
 }
 
@@ -26,6 +26,12 @@ impl LinkProperties {
     /// The way from the firewall to the outside world: 9 ms and up to 3 ms more.
     pub const WIDE_AREA: Self =
         Self { latency: Duration::from_millis(9), jitter: Duration::from_millis(3), loss: 0.0 };
+
+    /// The link of a zone that stands far from the others.
+    pub fn over(wan: &site::WideAreaLink) -> Self {
+        let span = |ms: f64| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or_default();
+        Self { latency: span(wan.latency_ms), jitter: span(wan.jitter_ms), loss: wan.loss }
+    }
 }
 
 /// A link with what it remembers.

@@ -175,7 +175,11 @@ pub fn build(kernel: &mut Kernel, site: &Site) -> Result<Network, NetError> {
         let name = zone.name.get_ref();
         let switch = world.switches.len();
         world.switches.push(Switch::new(name));
-        let link = if zone.level == "outside" { LinkProperties::WIDE_AREA } else { world.plant_link };
+        let link = match &zone.wan {
+            Some(wan) => LinkProperties::over(wan),
+            None if zone.level == "outside" => LinkProperties::WIDE_AREA,
+            None => world.plant_link,
+        };
         let addresses =
             zone.networks.iter().filter_map(|network| Some((network.nth(1)?, network.prefix()))).collect();
         let mac = firewall_mac(switch);

@@ -356,6 +356,16 @@ impl Device {
         Ok(())
     }
 
+    /// The output through which a master commands a tag.
+    pub fn output(&self, tag: &str) -> Option<&PointEntry> {
+        self.points.iter().find(|point| point.kind.is_output() && point.tag.get_ref() == tag)
+    }
+
+    /// Whether it answers Modbus.
+    pub fn speaks_modbus(&self) -> bool {
+        self.unit_id != 0 || !self.registers.is_empty()
+    }
+
     /// The entry through which a client writes a tag.
     pub fn writable_entry(&self, tag: &str) -> Option<&RegisterEntry> {
         self.entry(tag, |entry| entry.access == Access::Write)

@@ -21,6 +21,32 @@ pub struct Zone {
     pub level: String,
     /// Its addresses; the firewall has the first one (`.1`).
     pub networks: Vec<Subnet>,
+    /// How its switch is joined to the firewall, where that is no cable in the same building.
+    #[serde(default)]
+    pub wan: Option<WideAreaLink>,
+}
+
+/// A link over leased lines, radio or a carrier's network. What is left out is 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WideAreaLink {
+    /// Time that every frame takes, one way.
+    pub latency_ms: f64,
+    /// Upper limit of the time that a frame takes on top.
+    pub jitter_ms: f64,
+    /// Share of frames that are lost, 0 to 1.
+    pub loss: f64,
+}
+
+impl WideAreaLink {
+    /// Longest time that is taken: a way round the world by satellite, several times over.
+    const LONGEST_MS: f64 = 10_000.0;
+
+    /// Whether its figures make sense.
+    pub(crate) fn is_sound(&self) -> bool {
+        let times = 0.0..=Self::LONGEST_MS;
+        times.contains(&self.latency_ms) && times.contains(&self.jitter_ms) && (0.0..=0.5).contains(&self.loss)
+    }
 }
 
 /// What a host is for.

@@ -110,9 +110,10 @@ impl Site {
         self.devices.iter().find(|device| device.host.get_ref() == host)
     }
 
-    /// The controller through which a tag is written.
+    /// The controller through which a tag is written or commanded.
     pub fn device_that_takes(&self, tag: &str) -> Option<&Device> {
-        self.devices.iter().find(|device| device.writable_entry(tag).is_some())
+        let takes = |device: &&Device| device.writable_entry(tag).is_some() || device.output(tag).is_some();
+        self.devices.iter().find(takes)
     }
 
     fn check(&self, source: &Source<'_>) -> Result<(), FileError> {
@@ -140,6 +141,13 @@ impl Site {
                     &zone.name,
                     "a zone needs a network",
                     "add networks = [\"192.168.1.0/24\"]",
+                ));
+            }
+            if zone.wan.is_some_and(|wan| !wan.is_sound()) {
+                return Err(source.error(
+                    &zone.name,
+                    "a wide area link takes 0 to 10000 ms and loses a share of 0 to 0.5",
+                    "write wan = { latency_ms = 30, jitter_ms = 10, loss = 0.01 }",
                 ));
             }
             for network in &zone.networks {
