@@ -33,8 +33,6 @@ use crate::scene::{DNP3_PORT, PATIENCE, Scene, open};
 const PULSE_MS: u32 = 100;
 /// First and longest rest before a session is made again.
 const REST: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
-/// Failures in a row after which the outstation is shown as lost.
-const LOST_AFTER: u32 = 2;
 
 type Master = Dnp3Master<VirtualStream, KernelClock>;
 
@@ -151,9 +149,10 @@ impl Session {
         let clock = self.hmi.scene.clock.clone();
         let host = self.hmi.host.used_by("front end");
         let name = self.device.name.get_ref().clone();
-        let mut draw = KeyedStream::new(self.hmi.scene.seed, host.name(), &format!("phase of polling {name}"));
+        let mut draw =
+            KeyedStream::new(self.hmi.scene.seed, host.name(), &format!("phase of polling {name}"));
         clock.sleep(Duration::from_millis(100 + draw.below(0, 900))).await;
-        let (mut rest, mut failures) = (REST.0, 0);
+        let mut rest = REST.0;
         loop {
             if let Ok(stream) = open(&clock, &host, self.to).await {
                 let mut master = Dnp3Master::new(stream, clock.clone(), self.settings);
@@ -161,12 +160,10 @@ impl Session {
                 // A session that broke is made again; what it was told before stands.
                 let _ = self.attend(&mut master).await;
                 if clock.now().since(began) > REST.1 {
-                    (rest, failures) = (REST.0, 0);
+                    rest = REST.0;
                 }
             }
-            failures += 1;
-            if failures >= LOST_AFTER && !self.is_lost {
-                self.is_lost = true;
+            if !std::mem::replace(&mut self.is_lost, true) {
                 self.hmi.lose(&name);
             }
             clock.sleep(rest).await;
@@ -257,7 +254,9 @@ impl Session {
 /// Makes requests over a connection of its own, as a master with the address of the outstation's first.
 pub(crate) async fn intrude(scene: &Scene, act: &Act, from: &Host, name: &str, requests: &[MasterRequest]) {
     let Some(device) = scene.site.device(name) else { return };
-    let (Some(settings), Some(to)) = (settings_for(device), scene.address_of(device, DNP3_PORT)) else { return };
+    let (Some(settings), Some(to)) = (settings_for(device), scene.address_of(device, DNP3_PORT)) else {
+        return;
+    };
     act.begin();
     act.tag_flow(from.next_flow(to));
     act.on_the_wire();
@@ -294,8 +293,10 @@ async fn perform(
             MasterRequest::Integrity => master.integrity_poll().await.is_ok(),
             MasterRequest::DisableUnsolicited => master.disable_unsolicited(ClassSet::ALL).await.is_ok(),
             MasterRequest::EnableUnsolicited => master.enable_unsolicited(ClassSet::ALL).await.is_ok(),
-            MasterRequest::ColdRestart => master.restart(true).await.is_ok(),
-            MasterRequest::WarmRestart => master.restart(false).await.is_ok(),
+            MasterRequest::ColdRestart | MasterRequest::WarmRestart => {
+                act.awaits(Sign::Lost { device: device.name.get_ref().clone() });
+                master.restart(matches!(request, MasterRequest::ColdRestart)).await.is_ok()
+            }
         };
         outcomes.push(outcome);
         act.end();
@@ -315,10 +316,7 @@ fn shows(device: &Device, write: &Write) -> bool {
 }
 
 fn outputs(device: &Device, writes: &[Write]) -> Vec<Output> {
-    writes
-        .iter()
-        .filter_map(|write| Some(output(device.output(write.tag.get_ref())?, write.value)))
-        .collect()
+    writes.iter().filter_map(|write| Some(output(device.output(write.tag.get_ref())?, write.value))).collect()
 }
 
 /// The command that brings a point to a value, in the manner that its model asks for.

@@ -249,7 +249,8 @@ impl Hmi {
             match self.scene.taker(tag) {
                 Some((device, Way::Output(point))) => {
                     let line = self.lines.borrow().get(device.name.get_ref()).cloned();
-                    let request = front_end::usual_request(point, Write { tag: point.tag.clone(), value: *value });
+                    let request =
+                        front_end::usual_request(point, Write { tag: point.tag.clone(), value: *value });
                     let outcome = front_end::hand_in(line, act, vec![request]).await;
                     front_end::report(act, tag, *value, &outcome);
                 }

@@ -18,13 +18,13 @@ use site::Site;
 
 use crate::chronicle::{Act, Chronicle, JournalEntry};
 use crate::deed::{Name, Write};
+use crate::front_end::{self, Polling};
 use crate::historian::{Historian, replicate};
 use crate::hmi::{Hmi, HmiView};
 use crate::plan::{PlannedEvent, between_scans};
 use crate::scenario::Actor;
 use crate::scene::Scene;
 use crate::span::parse_span;
-use crate::front_end::{self, Polling};
 use crate::{Cast, Deed, Plan, intruder, maintenance, remote};
 
 /// Why a plan cannot be staged.

@@ -90,6 +90,8 @@ pub struct OutstationSettings {
     pub fragment_octets: usize,
     /// Time that a master has to confirm.
     pub confirm_timeout_ms: u64,
+    /// Time for which events of classes 2 and 3 are gathered before they are reported; class 1 is told at once.
+    pub unsolicited_hold_ms: u64,
     /// How often an unsolicited response with events is sent again. The null response is sent until it is confirmed.
     pub unsolicited_retries: u32,
     /// Time from a select to its operate.
@@ -122,6 +124,7 @@ impl Default for OutstationSettings {
             unsolicited: false,
             fragment_octets: 2048,
             confirm_timeout_ms: 5000,
+            unsolicited_hold_ms: 0,
             unsolicited_retries: 5,
             select_timeout_ms: 10_000,
             controls_max: 16,

@@ -45,7 +45,9 @@ impl WideAreaLink {
     /// Whether its figures make sense.
     pub(crate) fn is_sound(&self) -> bool {
         let times = 0.0..=Self::LONGEST_MS;
-        times.contains(&self.latency_ms) && times.contains(&self.jitter_ms) && (0.0..=0.5).contains(&self.loss)
+        times.contains(&self.latency_ms)
+            && times.contains(&self.jitter_ms)
+            && (0.0..=0.5).contains(&self.loss)
     }
 }
 

@@ -207,12 +207,12 @@ impl Outstation {
         let time = self.station.unix_ms(now);
         let Some(change) = self.station.database.update(kind, index, value, flags, time) else { return };
         for session in &mut self.sessions {
-            session.occur(change.class, (&change).into(), self.station.is_synchronised());
+            session.occur(now, change.class, (&change).into(), &self.station);
         }
     }
 
     /// Takes the text of a text point, at most 255 octets; an empty one is passed over, as group 110 has none.
-    pub fn update_text(&mut self, index: u16, text: &[u8]) {
+    pub fn update_text(&mut self, now: VirtualTime, index: u16, text: &[u8]) {
         let octets = text[..text.len().min(255)].to_vec();
         let known = self.station.database.texts.iter_mut().find(|known| known.index == index);
         let Some(known) = known.filter(|known| !octets.is_empty() && known.octets != octets) else { return };
@@ -220,7 +220,7 @@ impl Outstation {
         let Some(class) = known.class else { return };
         for session in &mut self.sessions {
             let what = Occurrence::Text { index, octets: octets.clone() };
-            session.occur(class, what, self.station.is_synchronised());
+            session.occur(now, class, what, &self.station);
         }
     }
 
@@ -334,7 +334,7 @@ impl Outstation {
         let control = LinkControl::new(false, LinkFunction::UnconfirmedUserData, false, false);
         for (class, occurrence) in std::mem::take(&mut self.station.occurred) {
             for session in &mut self.sessions {
-                session.occur(class, occurrence.clone(), self.station.is_synchronised());
+                session.occur(now, class, occurrence.clone(), &self.station);
             }
         }
         for session in &mut self.sessions {

@@ -15,6 +15,11 @@
 //!   Idle ---------------------> AwaitingConfirm     Idle -------------> unsolicited awaiting
 //!    ^   <--------------------- confirm, time out    ^  <------------- confirm, or the last retry
 //! ```
+//!
+//! Events of classes 2 and 3 may be held for a while, so that a value that moves does not make a response of every step: one
+//! response then tells of them all. Class 1 is never held.
+
+use std::time::Duration;
 
 use record::VirtualTime;
 use wire::dnp3::request::{Request, Write};
@@ -86,6 +91,8 @@ pub(crate) struct Session {
     unconfirmed: Option<Unconfirmed>,
     /// Retries are used up; nothing is tried until there is something new.
     exhausted: bool,
+    /// Until when events of classes 2 and 3 are gathered before they are reported.
+    held_until: Option<VirtualTime>,
     deferred: Option<Vec<u8>>,
     /// Fragments to be sent.
     pub(crate) outgoing: Vec<Vec<u8>>,
@@ -115,6 +122,7 @@ impl Session {
             unsolicited_sequence: 0,
             unconfirmed: None,
             exhausted: false,
+            held_until: None,
             deferred: None,
             outgoing: Vec::new(),
         }
@@ -148,9 +156,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn occur(&mut self, class: EventClass, what: Occurrence, synchronised: bool) {
-        self.events.push(class, what, synchronised);
+    pub(crate) fn occur(&mut self, now: VirtualTime, class: EventClass, what: Occurrence, station: &Station) {
+        self.events.push(class, what, station.is_synchronised());
         self.exhausted = false;
+        if station.map.settings.unsolicited_hold_ms > 0 && self.held_until.is_none() {
+            self.held_until = Some(now + Duration::from_millis(station.map.settings.unsolicited_hold_ms));
+        }
     }
 
     /// When [`Session::tick`] has something to do.
@@ -158,7 +169,7 @@ impl Session {
         self.channel?;
         let solicited = self.awaiting.map(|awaiting| awaiting.deadline);
         let unsolicited = self.unconfirmed.as_ref().map(|waiting| waiting.deadline);
-        solicited.into_iter().chain(unsolicited).min()
+        solicited.into_iter().chain(unsolicited).chain(self.held_until).min()
     }
 
     /// Time limits that have passed, and unsolicited responses that are due.
@@ -505,13 +516,16 @@ impl Session {
 
     /// Sends an unsolicited response where one is due.
     pub(crate) fn speak_up(&mut self, station: &mut Station, now: VirtualTime) {
+        self.held_until = self.held_until.filter(|until| now < *until);
         let busy = self.unconfirmed.is_some() || self.awaiting.is_some() || self.exhausted;
         if !station.map.settings.unsolicited || self.channel.is_none() || busy || station.restart.is_some() {
             return;
         }
         let mut writer = ResponseWriter::new(station.map.settings.fragment_octets);
         if self.null_confirmed {
-            if !self.events.has(self.enabled) {
+            let urgent = self.enabled.has(EventClass::Class1)
+                && self.events.has(ClassSet::NONE.with(EventClass::Class1));
+            if !self.events.has(self.enabled) || (self.held_until.is_some() && !urgent) {
                 return;
             }
             self.events.select(Wanted::Classes(self.enabled), None, None);
