@@ -16,7 +16,7 @@ use crate::texts::Texts;
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
-const BUNDLED: [(&str, &str, &str); 5] = [
+const BUNDLED: [(&str, &str, &str); 7] = [
     (
         "first-shift",
         include_str!("../scenarios/first-shift/scenario.toml"),
@@ -41,6 +41,16 @@ const BUNDLED: [(&str, &str, &str); 5] = [
         "breaker-sweep",
         include_str!("../scenarios/breaker-sweep/scenario.toml"),
         include_str!("../scenarios/breaker-sweep/texts/en.toml"),
+    ),
+    (
+        "aurora",
+        include_str!("../scenarios/aurora/scenario.toml"),
+        include_str!("../scenarios/aurora/texts/en.toml"),
+    ),
+    (
+        "switching-order",
+        include_str!("../scenarios/switching-order/scenario.toml"),
+        include_str!("../scenarios/switching-order/texts/en.toml"),
     ),
 ];
 
