@@ -4,14 +4,14 @@
 # A run that lies in WORKDIR/SCENARIO is taken as it is; the others are recorded there with seed 1. first-shift is read
 # whole. Of the long scenarios tshark reads the first frames and those around the first and last frames of each step in
 # truth.jsonl, each stretch on its own; FIELDRANGE_WHOLE_CAPTURES=1 reads every frame (some minutes).
-# Holds: no malformed packet, no wrong checksum, no TCP analysis flag but those allowed below, and everybody whom the
-# scenario names talks in the protocol that it should. Needs tshark with editcap and capinfos, jq.
+# Holds: no malformed packet, no wrong checksum, DNP3's included, no warning about a DNP3 frame, no TCP analysis flag but those
+# allowed below, and everybody whom the scenario names talks in the protocol that it should. Needs tshark with editcap and capinfos, jq.
 set -euo pipefail
 [ $# -ge 2 ] || { sed -n 2,3p "$0"; exit 2; }
 binary=$1 work=$2
 shift 2
 scenarios=("$@")
-((${#scenarios[@]})) || scenarios=(first-shift oldsmar night-tank ordinary-day)
+((${#scenarios[@]})) || scenarios=(first-shift oldsmar night-tank ordinary-day breaker-sweep aurora switching-order)
 
 fail() {
     echo "tshark: $*" >&2
@@ -21,9 +21,11 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # Flags of tcp.analysis that a scenario's attack steps or faults cause, as an extended regular expression of tshark's
-# words, and why. None does so far: refused connections are reset, and lost peers are seen before they are sent to.
+# words, and why. At the water works none does: refused connections are reset, and lost peers are seen before they are sent to.
+# The line to substation 9 loses two frames in a thousand.
 allowed_flags() {
     case $1 in
+        breaker-sweep | aurora | switching-order) echo 'retransmission|Duplicate ACK|segment\(s\) not captured|out-of-order' ;;
         *) echo '^$' ;;
     esac
 }
@@ -54,6 +56,17 @@ talks() {
             echo "192.168.1.103 192.168.1.88 modbus"
             ;;
         ordinary-day) ;;
+        breaker-sweep | aurora | switching-order)
+            for rtu in 105 107 109; do
+                echo "192.168.10.15 192.168.$rtu.10 dnp3"
+                echo "192.168.$rtu.10 192.168.10.15 dnp3"
+            done
+            echo "192.168.10.15 192.168.120.10 modbus"
+            echo "192.168.120.10 192.168.10.15 modbus"
+            if [ "$1" = aurora ]; then echo "192.168.10.30 192.168.109.10 dnp3"; fi
+            if [ "$1" = breaker-sweep ]; then echo "192.168.10.30 192.168.10.15 vnc"; fi
+            return
+            ;;
         *) fail "no expectations for scenario $1" ;;
     esac
     for plc in 101 102 103; do
@@ -94,7 +107,8 @@ stretches() { # scenario, number of its frames
 dissect() { # capture
     tshark -r "$1" -o tcp.check_checksum:TRUE -o ip.check_checksum:TRUE -T fields \
         -e frame.number -e ip.src -e ip.dst -e frame.protocols -e tcp.analysis.flags -e _ws.malformed \
-        -e ip.checksum.status -e tcp.checksum.status -e _ws.expert.message 2>"$scratch/tshark.txt" ||
+        -e ip.checksum.status -e tcp.checksum.status -e _ws.expert.message -e dnp3.hdr.CRC.incorrect \
+        -e dnp3.data_chunk.CRC.incorrect -e _ws.expert.severity 2>"$scratch/tshark.txt" ||
         fail "tshark on $1: $(cat "$scratch/tshark.txt")"
 }
 
@@ -102,7 +116,12 @@ dissect() { # capture
 wrong() { # regular expression of allowed flags
     awk -F'\t' -v allowed="$1" '
         $6 != "" { print $1 "\tmalformed\t" $9; next }
-        $7 ~ /0/ || $8 ~ /0/ { print $1 "\tchecksum\t" $9; next }
+        $7 ~ /0/ || $8 ~ /0/ || $10 != "" || $11 != "" { print $1 "\tchecksum\t" $9; next }
+        $4 ~ /dnp3/ && $5 == "" {
+            # 6291456 is a warning, 8388608 an error.
+            count = split($12, severities, ",")
+            for (n = 1; n <= count; n++) if (severities[n] >= 6291456) { print $1 "\texpert\t" $9; next }
+        }
         $5 != "" && $9 !~ allowed { print $1 "\ttcp.analysis\t" $9 }'
 }
 
