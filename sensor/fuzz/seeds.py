@@ -3,7 +3,7 @@
 
     python3 sensor/fuzz/seeds.py CAPTURE... 
 
-Reads classic pcap files (Ethernet, IPv4), writes into `corpus/` of this folder and of `base/wire/fuzz`. A seed is one
+Reads classic pcap files (Ethernet or loopback, IPv4), writes into `corpus/` of this folder, of `base/wire/fuzz` and of `plcs/fuzz`. A seed is one
 conversation's payloads, so that the fuzzer begins with whole ADUs and frames and right checksums. Bounded: at most
 120 files per target, 4,096 octets each. Standard library only.
 """
@@ -14,6 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 WIRE = HERE.parent.parent / "base" / "wire" / "fuzz"
+PLCS = HERE.parent.parent / "plcs" / "fuzz"
 FILES_MAX, OCTETS_MAX = 120, 4096
 PORTS = {502: 0, 20000: 1, 44818: 2}
 written = {}
@@ -37,13 +38,16 @@ def packets(path):
     if len(octets) < 24 or octets[:4] not in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4"):
         return
     order = "<" if octets[:4] == b"\xd4\xc3\xb2\xa1" else ">"
-    if struct.unpack(order + "I", octets[20:24])[0] != 1:
+    link = struct.unpack(order + "I", octets[20:24])[0]
+    if link not in (0, 1):
         return
     at = 24
     while at + 16 <= len(octets):
         length = struct.unpack(order + "I", octets[at + 8 : at + 12])[0]
         frame = octets[at + 16 : at + 16 + length]
         at += 16 + length
+        if link == 0:
+            frame = bytes(12) + b"\x08\x00" + frame[4:]
         if frame[12:14] != b"\x08\x00" or len(frame) < 34 or frame[23] not in (6, 17):
             continue
         head = 14 + 4 * (frame[14] & 15)
@@ -70,6 +74,19 @@ def conversations(path):
     return list(all_of.values())[:8]
 
 
+def fragments_of(payload):
+    """Application fragments in DNP3 frames, those of one segment, without looking at checksums."""
+    while len(payload) >= 10 and payload[:2] == b"\x05\x64":
+        left, at, data = payload[2] - 5, 10, b""
+        while left > 0:
+            data += payload[at : at + min(left, 16)]
+            at += min(left, 16) + 2
+            left -= 16
+        if len(data) > 2 and data[0] & 0xC0 == 0xC0:
+            yield data[1:]
+        payload = payload[at:]
+
+
 def main():
     for name in sys.argv[1:]:
         path = pathlib.Path(name)
@@ -80,7 +97,7 @@ def main():
         if path.stat().st_size > 20_000_000:
             continue
         for port, is_tcp, payloads in conversations(path):
-            frames, fragments = b"", b""
+            frames, fragments, asked = b"", b"", b""
             for to_server, payload in payloads:
                 piece = payload[:511]
                 choice = 1 | (0 if to_server else 2) | (0 if is_tcp else 8) | PORTS.get(port, 3) << 4
@@ -95,6 +112,12 @@ def main():
                     write(WIRE, "request" if to_server else "response", payload[7:])
                 if port == 20000:
                     write(WIRE, "dnp3", payload)
+                    if to_server:
+                        for fragment in fragments_of(payload):
+                            # As it stands; points change; time passes: events of the target `outstation`.
+                            asked += bytes([5, min(len(fragment), 255)]) + fragment[:255] + b"\x09\x01\x07\x00\x0b\x50"
+            if asked:
+                write(PLCS, "outstation", b"\x00" + asked)
             write(HERE, "frames", frames)
             write(HERE, "fragments", fragments)
             for to_server in (True, False):
