@@ -298,6 +298,11 @@ impl PlantTask {
                 for event in handle.drain_events() {
                     journal.controller(device, &event);
                 }
+                let outstation = handle.outstation();
+                let notices = outstation.map(|it| it.with(|outstation, _| outstation.drain_notices()));
+                for notice in notices.into_iter().flatten() {
+                    journal.outstation(device, &notice);
+                }
             }
             for entry in self.stage.drain_journal() {
                 journal.report(entry.t, entry.source, entry.kind, entry.data);

@@ -8,10 +8,21 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use net::FirewallEvent;
+use plcs::outstation::{Action, BinaryAction, Notice, NoticeKind, Restart};
 use plcs::{ControllerEvent, EventKind};
 use record::{EventLog, EventSource, VirtualTime};
 use serde_json::{Value, json};
 use sim::PlantEvent;
+
+fn binary_command(action: BinaryAction) -> String {
+    match action {
+        BinaryAction::On => "on".to_owned(),
+        BinaryAction::Off => "off".to_owned(),
+        BinaryAction::Pulse { trip: true, .. } => "pulse, trip".to_owned(),
+        BinaryAction::Pulse { trip: false, .. } => "pulse".to_owned(),
+        BinaryAction::Cancel => "cancel".to_owned(),
+    }
+}
 
 struct Pending {
     t: VirtualTime,
@@ -94,6 +105,33 @@ impl Journal {
             ),
         };
         self.report(event.at, EventSource::Controller, kind, data);
+    }
+
+    /// What an outstation did because a master said so: its own sequence of events, as a substation keeps it.
+    pub(crate) fn outstation(&self, device: &str, notice: &Notice) {
+        let mut data = json!({ "device": device, "master": notice.master.0 });
+        let (kind, particulars) = match notice.what {
+            NoticeKind::Operated { action, status } => {
+                let (output, command) = match action {
+                    Action::Binary { index, action } => (format!("binary {index}"), binary_command(action)),
+                    Action::Analog { index, value } => (format!("analog {index}"), value.to_string()),
+                };
+                ("outstation.operated", json!({ "output": output, "command": command, "status": status.0 }))
+            }
+            NoticeKind::Restarted(restart) => {
+                let restart = if restart == Restart::Cold { "cold" } else { "warm" };
+                ("outstation.restarted", json!({ "restart": restart }))
+            }
+            NoticeKind::TimeSet(unix_ms) => ("outstation.time_set", json!({ "unix_ms": unix_ms })),
+            NoticeKind::Unsolicited { enabled } => ("outstation.unsolicited", json!({ "enabled": enabled })),
+            NoticeKind::ClassAssigned => ("outstation.class_assigned", json!({})),
+            NoticeKind::DeadbandWritten => ("outstation.deadband_written", json!({})),
+            NoticeKind::Frozen(cleared) => ("outstation.frozen", json!({ "cleared": cleared })),
+        };
+        if let (Some(data), Value::Object(particulars)) = (data.as_object_mut(), particulars) {
+            data.extend(particulars);
+        }
+        self.report(notice.at, EventSource::Controller, kind, data);
     }
 
     /// A line of the firewall's log.

@@ -4,5 +4,6 @@ mod bad_input;
 mod command;
 mod house;
 mod live;
+mod power;
 mod record;
 mod same;

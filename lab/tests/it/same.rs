@@ -39,13 +39,36 @@ fn ordinary_day_is_the_same_twice() {
 }
 
 #[test]
+fn breaker_sweep_is_the_same_twice() {
+    check_same("breaker-sweep");
+}
+
+#[test]
+fn aurora_is_the_same_twice() {
+    check_same("aurora");
+}
+
+#[test]
+fn switching_order_is_the_same_twice() {
+    check_same("switching-order");
+}
+
+#[test]
 fn every_scenario_has_its_test_of_sameness() {
     let listed: Vec<serde_json::Value> =
         serde_json::from_str(&crate::command::done(["list", "scenarios", "--json"])).unwrap();
     let names: Vec<&str> = listed.iter().map(|row| row["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["first-shift", "oldsmar", "night-tank", "ordinary-day"],
+        [
+            "first-shift",
+            "oldsmar",
+            "night-tank",
+            "ordinary-day",
+            "breaker-sweep",
+            "aurora",
+            "switching-order"
+        ],
         "add a test of sameness above"
     );
 }
