@@ -131,22 +131,45 @@ impl<S: LogSink> Sensor<S> {
         };
         findings.judge(&record, log);
         let value_news = std::mem::take(&mut told.value_news);
-        // The latest value on the wire is the one asked for; a refusal shows at the next read.
-        for point in &told.points {
-            process.set(point.number, point.value, at);
-        }
+        let set: Vec<_> = told.points.iter().map(|point| (point.number, point.value)).collect();
         for oddity in odd.into_iter().flatten() {
             self.weird(at, Some(id), oddity, &raw.to_string());
         }
+        self.judge_openings(when, id, (id.orig.0, id.resp.0), set);
         self.judge_values(when, id, &value_news);
     }
 
-    /// Polls that stopped.
+    /// What a command would do to the grid, before it does: `set` are tags with the values that it asks for, which count
+    /// as their latest afterwards; a refusal shows at the next report.
+    pub(crate) fn judge_openings(
+        &mut self,
+        when: Moment,
+        id: ConnId,
+        (master, device): (IpAddr, IpAddr),
+        set: impl IntoIterator<Item = (usize, f64)>,
+    ) {
+        for (tag, value) in set {
+            if let Some(strain) = self.process.judge_opening(tag, value) {
+                let breaker = self.known.tag(strain.breaker).map(|tag| tag.name.get_ref().clone());
+                let breaker = breaker.as_deref().unwrap_or_default();
+                let subject = Subject::Grid { strain: &strain, breaker };
+                self.judge((when.at, when.frame), Some(id), master, Some(device), subject);
+            }
+            self.process.set(tag, value, when.at);
+        }
+    }
+
+    /// Polls that stopped, and what else should have followed and did not.
     pub(crate) fn judge_what_did_not_happen(&mut self) {
         for lost in self.facts.lost_polls(self.now) {
             let subject = Subject::Poll { lost };
             // Silence has no frame.
             self.judge((self.now, 0), None, lost.source, Some(lost.target), subject);
+        }
+        for off in self.facts.reports.due(self.now, self.facts.is_learning()) {
+            let site_writer = self.known.is_writer(off.outstation, off.master);
+            let subject = Subject::Reports { off, site_writer };
+            self.judge((self.now, off.frame), Some(off.id), off.master, Some(off.outstation), subject);
         }
     }
 

@@ -12,10 +12,10 @@ use rsigma_eval::{Event, EventValue};
 
 use crate::dnp3::Dnp3Record;
 use crate::facts::values::ValueNews;
-use crate::facts::{Crept, LostPoll, PairNews, RequestNews};
+use crate::facts::{Crept, LostPoll, PairNews, ReportsOff, RequestNews};
 use crate::flow::{ConnId, Outcome};
 use crate::known::HostView;
-use crate::process::Broken;
+use crate::process::{Broken, Strain};
 use crate::row::address_text;
 
 /// `logsource.product` of every record.
@@ -93,6 +93,7 @@ const SERVICES: &[(&str, &[&str])] = &[
             "attempt.used_to_accept",
             "baseline.new_talker",
             "baseline.more_connections",
+            "baseline.new_service",
         ],
     ),
     ("host", &["host.mac_changed", "host.new"]),
@@ -117,6 +118,28 @@ const SERVICES: &[(&str, &[&str])] = &[
         ],
     ),
     ("process", &["process.law", "process.residual", "process.tie"]),
+    (
+        "grid",
+        &[
+            "grid.breaker",
+            "grid.line",
+            "grid.cut_off",
+            "grid.cut_mw",
+            "grid.cut_share",
+            "grid.overload",
+            "grid.loading",
+        ],
+    ),
+    (
+        "reports",
+        &[
+            "reports.off_s",
+            "reports.after_restart",
+            "reports.cut_short",
+            "site.writer",
+            "baseline.leaves_reports_off",
+        ],
+    ),
     (
         "conn",
         &[
@@ -200,6 +223,8 @@ pub(crate) enum Facts<'a> {
     Arp { target: IpAddr },
     Poll { lost: LostPoll },
     Process { broken: Broken<'a>, names: Vec<&'a str> },
+    Grid { strain: &'a Strain, breaker: &'a str },
+    Reports { off: ReportsOff, site_writer: bool },
     Values(ValueNews),
     Conn(ConnRecord<'a>),
     Weird { name: &'a str },
@@ -275,6 +300,8 @@ impl Record<'_> {
             Facts::Arp { .. } => "arp",
             Facts::Poll { .. } => "poll",
             Facts::Process { .. } => "process",
+            Facts::Grid { .. } => "grid",
+            Facts::Reports { .. } => "reports",
             Facts::Values(_) => "values",
             Facts::Conn(_) => "conn",
             Facts::Weird { .. } => "weird",
@@ -296,6 +323,7 @@ impl Record<'_> {
                 "attempt.used_to_accept" => flag(news.used_to_accept),
                 "baseline.new_talker" => flag(news.new_talker),
                 "baseline.more_connections" => flag(news.more_connections),
+                "baseline.new_service" => flag(news.new_service),
                 _ => None,
             },
             Facts::Host { new, mac_changed } => match path {
@@ -316,6 +344,15 @@ impl Record<'_> {
                 _ => None,
             },
             Facts::Process { broken, .. } => process_field(broken, path),
+            Facts::Grid { strain, breaker } => grid_field(strain, breaker, path),
+            Facts::Reports { off, site_writer } => match path {
+                "reports.off_s" => Some(EventValue::Float(off.off as f64 / 1e9)),
+                "reports.after_restart" => flag(off.after_restart),
+                "reports.cut_short" => flag(off.ended),
+                "site.writer" => flag(*site_writer),
+                "baseline.leaves_reports_off" => flag(off.learnt),
+                _ => None,
+            },
             Facts::Values(news) => news.field(path),
             Facts::Conn(conn) => match path {
                 "proto" => text(conn.proto),
@@ -345,6 +382,22 @@ fn process_field<'a>(broken: &Broken<'a>, path: &str) -> Option<EventValue<'a>> 
         "process.law" => text(broken.law),
         "process.residual" => Some(EventValue::Float(broken.residual)),
         "process.tie" => text(broken.tie),
+        _ => None,
+    }
+}
+
+fn grid_field<'a>(strain: &'a Strain, breaker: &'a str, path: &str) -> Option<EventValue<'a>> {
+    match path {
+        "grid.breaker" => text(breaker),
+        "grid.line" => text(strain.line.as_deref()?),
+        "grid.cut_off" => {
+            let names = strain.cut.iter().map(|name| EventValue::Str(Cow::Borrowed(name.as_str())));
+            Some(EventValue::Array(names.collect()))
+        }
+        "grid.cut_mw" => Some(EventValue::Float(strain.cut_mw)),
+        "grid.cut_share" => Some(EventValue::Float(strain.cut_share)),
+        "grid.overload" => text(&strain.overload.as_ref()?.0),
+        "grid.loading" => Some(EventValue::Float(strain.loading()?)),
         _ => None,
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The same rule about the same entities is said at most once in ten minutes, and ever more rarely while it goes on;
 //! what is swallowed is counted and told with the next one. After ten quiet minutes it is a new episode and is said at
-//! once. Findings of one story are grouped by [`crate::incidents`]. Correlations show the frames of what they counted, the last [`FRAMES_MAX`] of them.
+//! once. Findings of one story are grouped by [`crate::incidents`]. Correlations show the frames of what they
+//! counted within their time, the last [`FRAMES_MAX`] of them.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -21,6 +22,7 @@ use crate::rules::{Found, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
 
+const SECOND: u64 = 1_000_000_000;
 /// A finding is not repeated within this time, and within twice as long each time that it goes on, up to the second.
 const QUIET: u64 = 600 * 1_000_000_000;
 const QUIET_MAX: u64 = 4 * 3600 * 1_000_000_000;
@@ -74,8 +76,8 @@ pub(crate) struct Findings {
     origin: Option<StartTime>,
     /// By rule and what it was said about.
     said: IndexMap<(usize, Subject), Said, foldhash::fast::RandomState>,
-    /// Frames of what correlations count: by the counted rule and the source.
-    counted: IndexMap<(usize, IpAddr), VecDeque<u64>, foldhash::fast::RandomState>,
+    /// Times and frames of what correlations count: by the counted rule and the source.
+    counted: IndexMap<(usize, IpAddr), VecDeque<(u64, u64)>, foldhash::fast::RandomState>,
     /// What the rules found in the record at hand.
     found: Vec<Found>,
     /// When room is looked for again.
@@ -150,7 +152,7 @@ impl Findings {
         if frames.len() == FRAMES_MAX {
             frames.pop_front();
         }
-        frames.push_back(record.frame);
+        frames.push_back((record.at, record.frame));
     }
 
     fn say<S: LogSink>(&mut self, found: Found, record: &Record<'_>, log: &mut LogWriter<S>) {
@@ -198,16 +200,23 @@ impl Findings {
         }
         let mut message = sentence(record);
         if let Some(count) = found.count {
-            let _ = write!(message, "; {count:.0} of this kind within a minute");
+            let within = match self.rules.span_s(found.place) {
+                60 => "a minute".to_owned(),
+                span => format!("{span} s"),
+            };
+            let _ = write!(message, "; {count:.0} of this kind within {within}");
         }
         if since_last > 0 {
             let _ = write!(message, "; {since_last} more since this was last said");
         }
         let counted = self.rules.counted(&card);
+        // As a correlation counts: in whole seconds.
+        let since = (record.at / SECOND).saturating_sub(self.rules.span_s(found.place)) * SECOND;
         let mut frames: Vec<u64> = counted
             .filter_map(|place| self.counted.get(&(place, record.source.address)))
             .flatten()
-            .copied()
+            .filter(|(at, _)| *at >= since)
+            .map(|(_, frame)| *frame)
             .collect();
         frames.extend((record.frame > 0).then_some(record.frame));
         frames.sort_unstable();

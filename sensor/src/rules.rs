@@ -59,16 +59,21 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("dnp3-points-scan.yml", include_str!("../rules/dnp3-points-scan.yml")),
     ("dnp3-port-foreign.yml", include_str!("../rules/dnp3-port-foreign.yml")),
     ("dnp3-report-to-stranger.yml", include_str!("../rules/dnp3-report-to-stranger.yml")),
+    ("dnp3-reports-left-off.yml", include_str!("../rules/dnp3-reports-left-off.yml")),
     ("dnp3-reserved-address.yml", include_str!("../rules/dnp3-reserved-address.yml")),
     ("dnp3-restart.yml", include_str!("../rules/dnp3-restart.yml")),
     ("dnp3-second-answer.yml", include_str!("../rules/dnp3-second-answer.yml")),
+    ("dnp3-select-skipped.yml", include_str!("../rules/dnp3-select-skipped.yml")),
     ("dnp3-sweep-of-outputs.yml", include_str!("../rules/dnp3-sweep-of-outputs.yml")),
     ("dnp3-time-write.yml", include_str!("../rules/dnp3-time-write.yml")),
+    ("dnp3-unawaited.yml", include_str!("../rules/dnp3-unawaited.yml")),
     ("dnp3-unknown-function.yml", include_str!("../rules/dnp3-unknown-function.yml")),
     ("dnp3-unmatched-answers.yml", include_str!("../rules/dnp3-unmatched-answers.yml")),
     ("dnp3-unsolicited-silenced.yml", include_str!("../rules/dnp3-unsolicited-silenced.yml")),
     ("dnp3-unsolicited-storm.yml", include_str!("../rules/dnp3-unsolicited-storm.yml")),
+    ("dnp3-upkeep-unasked.yml", include_str!("../rules/dnp3-upkeep-unasked.yml")),
     ("fan-out.yml", include_str!("../rules/fan-out.yml")),
+    ("grid-cannot-bear.yml", include_str!("../rules/grid-cannot-bear.yml")),
     ("impossible-source.yml", include_str!("../rules/impossible-source.yml")),
     ("lost-peer.yml", include_str!("../rules/lost-peer.yml")),
     ("lost-poll.yml", include_str!("../rules/lost-poll.yml")),
@@ -106,6 +111,7 @@ const EMBEDDED: &[(&str, &str)] = &[
     ("process-replay.yml", include_str!("../rules/process-replay.yml")),
     ("process-unusual-setpoint.yml", include_str!("../rules/process-unusual-setpoint.yml")),
     ("pump-forced.yml", include_str!("../rules/pump-forced.yml")),
+    ("remote-desktop-new.yml", include_str!("../rules/remote-desktop-new.yml")),
     ("remote-session-from-outside.yml", include_str!("../rules/remote-session-from-outside.yml")),
     ("values-far-outside.yml", include_str!("../rules/values-far-outside.yml")),
     ("values-frozen-together.yml", include_str!("../rules/values-frozen-together.yml")),
@@ -360,6 +366,12 @@ impl RuleSet {
     /// The card of a rule that matched.
     pub(crate) fn card(&self, place: usize) -> &Rc<RuleCard> {
         &self.cards[place]
+    }
+
+    /// Over how many seconds a correlation counts; 0 for a rule that counts nothing.
+    pub(crate) fn span_s(&self, place: usize) -> u64 {
+        let own = self.correlations.iter().find(|(own, _)| *own == place);
+        own.map_or(0, |(_, correlation)| correlation.span_s().unsigned_abs())
     }
 
     /// The rules whose matches a correlation counts.

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::event::{Facts, ModbusRecord, Point, Record};
+use crate::facts::ReportsOff;
 use crate::flow::Outcome;
 use crate::known::HostView;
-use crate::process::Broken;
+use crate::process::{Broken, Strain};
 
 /// What happened, for the message of a finding.
 pub(crate) fn sentence(record: &Record<'_>) -> String {
@@ -40,6 +41,10 @@ pub(crate) fn sentence(record: &Record<'_>) -> String {
             number(lost.interval as f64 / 1e9)
         ),
         Facts::Process { broken, names } => process_sentence(broken, names),
+        Facts::Grid { strain, breaker } => {
+            format!("{}, by {source} to {target}", grid_sentence(strain, breaker))
+        }
+        Facts::Reports { off, .. } => reports_sentence(off, &source, &target),
         Facts::Values(news) => news.sentence(&source),
         Facts::Conn(conn) => format!(
             "connection from {source} to {target} over, {}, {} and {} octets",
@@ -126,6 +131,40 @@ fn process_sentence(broken: &Broken<'_>, names: &[&str]) -> String {
             name(0)
         ),
     }
+}
+
+/// `opening of 52-78, the last line of bus 7: unit G2, 163 MW, would be cut off, 52 % of the load`.
+fn grid_sentence(strain: &Strain, breaker: &str) -> String {
+    let mut text = format!("opening of {breaker}");
+    match (&strain.last_of, &strain.line) {
+        (Some(bus), _) => drop(write!(text, ", the last line of bus {bus}")),
+        (None, Some(line)) => drop(write!(text, " on line {line}")),
+        (None, None) => {}
+    }
+    let mut colon = ": ";
+    if !strain.cut.is_empty() {
+        let what = if strain.is_island { "go on alone" } else { "be cut off" };
+        let _ = write!(
+            text,
+            ": {} would {what}, {:.0} MW, {:.0} % of the load",
+            strain.cut.join(" and "),
+            strain.cut_mw,
+            strain.cut_share * 100.0
+        );
+        colon = "; ";
+    }
+    if let Some((line, found, rating)) = &strain.overload {
+        let _ = write!(text, "{colon}line {line} would carry {found:.0} MW, rated {rating:.0}");
+    }
+    text
+}
+
+fn reports_sentence(off: &ReportsOff, master: &str, outstation: &str) -> String {
+    let span = number((off.off as f64 / 1e9).round());
+    let until = if off.ended { ", until one of the two started up" } else { "" };
+    format!(
+        "unsolicited reports of {outstation} disabled by {master} and not enabled again, for {span} s{until}"
+    )
 }
 
 fn impossible(judged: &Broken<'_>) -> String {

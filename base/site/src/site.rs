@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 
 use crate::file::Source;
-use crate::{Access, Device, FileError, FirewallRule, Host, Peer, Subnet, Tag, Tie, Zone};
+use crate::{Access, Device, FileError, FirewallRule, Grid, Host, Peer, Subnet, Tag, Tie, Zone};
 
 /// What is written down about one plant.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +37,9 @@ pub struct Site {
     /// Physical ties between tags.
     #[serde(rename = "tie", default)]
     pub ties: Vec<Tie>,
+    /// What breakers join, where the plant is an electrical network.
+    #[serde(default)]
+    pub grid: Option<Grid>,
 }
 
 /// Sites that come with Fieldrange: name and text.
@@ -256,7 +259,7 @@ impl Site {
                 }
             }
         }
-        Ok(())
+        self.grid.as_ref().map_or(Ok(()), |grid| grid.check(source, |name| self.tag(name).is_some()))
     }
 
     fn check_device(&self, source: &Source<'_>, device: &Device) -> Result<(), FileError> {

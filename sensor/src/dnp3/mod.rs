@@ -75,13 +75,15 @@ pub(crate) struct Dnp3Conn {
     /// Where the next link goes when there are too many.
     oldest: usize,
     frames: u64,
+    /// Messages may have been missed: seen from the middle, octets lost, or datagrams.
+    unseen: bool,
     pub(crate) asked: Option<Asked>,
 }
 
 impl Dnp3Conn {
     /// `partial`: the connection is seen from the middle, so that its first segment may not begin a frame.
     pub(crate) fn new(partial: bool) -> Self {
-        let mut conn = Self::default();
+        let mut conn = Self { unseen: partial, ..Self::default() };
         conn.scanners.iter_mut().for_each(|scanner| scanner.lost = partial);
         conn
     }
@@ -111,7 +113,8 @@ impl Dnp3Conn {
     fn link(&mut self, from_orig: bool, header: LinkHeader) -> &mut Link {
         let ends = ends(from_orig, header);
         let at = self.links.iter().position(|link| link.ends == ends).unwrap_or_else(|| {
-            let link = Link { ends, collecting: <[Reassembly; 2]>::default(), talk: Talk::default() };
+            let talk = Talk::new(self.unseen || self.links.len() == LINKS_MAX);
+            let link = Link { ends, collecting: <[Reassembly; 2]>::default(), talk };
             if self.links.len() < LINKS_MAX {
                 self.links.push(link);
                 self.links.len() - 1
@@ -133,6 +136,8 @@ impl Dnp3Conn {
             Piece::Gap(_) => {
                 self.scanners[side].buffer.clear();
                 self.scanners[side].lost = true;
+                self.unseen = true;
+                self.links.iter_mut().for_each(|link| link.talk.missed());
                 return;
             }
         };
@@ -151,6 +156,7 @@ impl Dnp3Conn {
 
     /// Takes a UDP datagram.
     pub(crate) fn datagram(&mut self, from_orig: bool, octets: &[u8], out: &mut Items) {
+        self.unseen = true;
         let used = self.scan(from_orig, octets, out);
         if used < octets.len() {
             out.weird("dnp3_datagram_cut", (octets.len() - used) as u16);

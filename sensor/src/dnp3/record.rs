@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rsigma_eval::EventValue;
+use site::Operation;
 use wire::dnp3::object::{Crob, FileObject};
 use wire::dnp3::{Fragment, FunctionCode, Iin, LinkHeader, Trouble};
 
@@ -34,7 +35,10 @@ pub(crate) const FIELDS: &[&str] = &[
     "dnp3.repeated",
     "dnp3.out_of_sequence",
     "dnp3.second_answer",
+    "dnp3.unawaited",
     "dnp3.unanswered",
+    "dnp3.time_needed",
+    "dnp3.restart_shown",
     "dnp3.iin",
     "dnp3.restarted",
     "dnp3.refused",
@@ -72,6 +76,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "dnp3.status",
     "dnp3.status_code",
     "site.writer",
+    "site.operation",
     "baseline.new_master",
     "baseline.new_function",
     "baseline.new_address",
@@ -195,6 +200,9 @@ pub(crate) struct Dnp3Record<'a> {
     pub(crate) trouble: Option<Trouble>,
     /// The documentation lets this master write to this outstation.
     pub(crate) site_writer: bool,
+    /// How the documentation says that the outputs of this command are operated: by select where that holds for any of
+    /// them, directly where it holds for all.
+    pub(crate) site_operation: Option<Operation>,
     /// What is new about a request of this pair of hosts; of confirmations and answers, nothing.
     pub(crate) news: Dnp3News,
 }
@@ -277,6 +285,10 @@ impl Dnp3Record<'_> {
             "dnp3.link_function" => text(self.link.control.function()?.name()),
             "dnp3.link_only" => flag(self.fragment.is_none()),
             "site.writer" => flag(self.site_writer),
+            "site.operation" => text(match self.site_operation? {
+                Operation::Select => "select",
+                Operation::Direct => "direct",
+            }),
             "baseline.new_master" => flag(self.news.new_master),
             "baseline.new_function" => flag(self.news.new_function),
             "baseline.rate_factor" => int(self.news.rate.into()),
@@ -307,7 +319,10 @@ impl Dnp3Record<'_> {
             "dnp3.repeated" => flag(self.told.repeated),
             "dnp3.out_of_sequence" => flag(self.told.out_of_sequence),
             "dnp3.second_answer" => flag(self.told.second_answer),
+            "dnp3.unawaited" => flag(self.told.unawaited),
             "dnp3.unanswered" => int(self.told.unanswered.into()),
+            "dnp3.time_needed" => flag(self.told.iin_before?.has(Iin::NEED_TIME)),
+            "dnp3.restart_shown" => flag(self.told.iin_before?.has(Iin::DEVICE_RESTART)),
             "dnp3.iin" => {
                 let names = self.iin()?.names().map(|name| EventValue::Str(Cow::Borrowed(name)));
                 Some(EventValue::Array(names.collect()))
@@ -418,6 +433,7 @@ mod tests {
             clear_restart,
             trouble: None,
             site_writer: false,
+            site_operation: None,
             news: Dnp3News::default(),
         };
         record.acts()

@@ -1,14 +1,14 @@
 //! The way of a DNP3 fragment: rows, news for baseline and inventory, a record for the rules.
 
 use wire::dnp3::object::{Attribute, Block, EventTime, FileObject, Point, Value};
-use wire::dnp3::{Fragment, FunctionCode, LinkHeader, Trouble, TroubleCause};
+use wire::dnp3::{Fragment, FunctionCode, Iin, LinkHeader, Trouble, TroubleCause};
 
 use super::record::{Command, Dnp3Record, Header, PointKind, SeenPoint};
 use super::rows::{self, Columns, Head};
 use super::{Asked, Told, values};
 use crate::analyser::{Analyser, Moment};
 use crate::event::{Facts as Subject, Record};
-use crate::facts::{Dnp3News, Dnp3Request};
+use crate::facts::{Dnp3News, Dnp3Request, ReportsRequest};
 use crate::log::{Log, LogWriter};
 use crate::sensor::Sensor;
 use crate::sink::LogSink;
@@ -126,6 +126,7 @@ impl<S: LogSink> Sensor<S> {
             clear_restart: sum.clear_restart,
             trouble: sum.trouble,
             site_writer: known.is_writer(outstation, master),
+            site_operation: None,
             news: Dnp3News::default(),
         };
         if let Some(function) = function
@@ -136,7 +137,17 @@ impl<S: LogSink> Sensor<S> {
             let controls = &scratch.controls;
             let request = Dnp3Request { function: function.0, addresses, controls, at };
             record.news = facts.dnp3_request(pair, key, &request);
+            if function.is_control() {
+                record.site_operation =
+                    values::operation(&scratch.commands, (outstation, link.destination.0), known);
+            }
+            let frame = when.frame;
+            let request = ReportsRequest { at, frame, id, master, outstation, link, first: told.first };
+            facts.reports.request(&request, function);
         } else if function.is_some() {
+            if let Some(iin) = record.iin() {
+                facts.reports.response((outstation, link.source.0), iin.has(Iin::DEVICE_RESTART), at);
+            }
             record.news = facts.dnp3_other(pair, key);
         }
         let device = known.device(outstation);

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use site::Operation;
 use wire::dnp3::object::{Crob, OperationType, TripClose};
 
 use super::record::{Dnp3Record, PointKind, SeenPoint};
@@ -29,6 +30,29 @@ pub(super) struct News {
     set: Vec<(usize, f64)>,
     /// Who commands and who is to follow.
     hosts: Option<(IpAddr, IpAddr)>,
+}
+
+/// How the documentation says that the outputs of a command are operated.
+pub(super) fn operation(
+    commands: &[super::record::Command],
+    outstation: (IpAddr, u16),
+    known: &Known,
+) -> Option<Operation> {
+    let of = |command: &super::record::Command| {
+        let kind = if command.crob.is_some() {
+            site::PointKind::BinaryOutput
+        } else {
+            site::PointKind::AnalogOutput
+        };
+        known.point(outstation, kind, command.index?)?.1.operation
+    };
+    let mut operations = commands.iter().map(of);
+    if operations.any(|operation| operation == Some(Operation::Select)) {
+        return Some(Operation::Select);
+    }
+    let is_direct =
+        !commands.is_empty() && commands.iter().all(|command| of(command) == Some(Operation::Direct));
+    is_direct.then_some(Operation::Direct)
 }
 
 /// Takes the values of a fragment: of responses what is reported, of commands what is asked for.
@@ -147,9 +171,9 @@ impl<S: LogSink> Sensor<S> {
     /// Shows the rules what the values of a fragment began to do, and what its commands ask of the plant.
     pub(super) fn judge_dnp3_values(&mut self, when: Moment, id: ConnId, news: &News) {
         self.judge_values(when, id, &news.values);
-        let Some((_, outstation)) = news.hosts else { return };
-        let Self { facts, known, process, findings, log, .. } = self;
+        let Some((master, outstation)) = news.hosts else { return };
         for (tag, value) in &news.set {
+            let Self { facts, known, process, findings, log, .. } = self;
             if let Some(broken) = process.judge_setpoint(*tag, *value, when.at) {
                 let name = |tag: &usize| known.tag(*tag).map_or("", |tag| tag.name.get_ref().as_str());
                 let record = Record {
@@ -164,8 +188,7 @@ impl<S: LogSink> Sensor<S> {
                 };
                 findings.judge(&record, log);
             }
-            // The latest value on the wire is the one asked for; a refusal shows at the next report.
-            process.set(*tag, *value, when.at);
+            self.judge_openings(when, id, (master, outstation), [(*tag, *value)]);
         }
     }
 }

@@ -15,6 +15,7 @@ mod creep;
 mod dnp3;
 mod file;
 mod polls;
+mod reports;
 pub(crate) mod values;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,8 @@ pub(crate) use creep::{Crept, PointKey};
 pub(crate) use dnp3::{Dnp3Facts, Dnp3News, Dnp3Request};
 pub use file::{Baseline, BaselineDnp3, BaselineHost, BaselineModbus, BaselinePair};
 use polls::Polls;
+use reports::Reports;
+pub(crate) use reports::{ReportsOff, ReportsRequest};
 use values::Values;
 pub use values::{BaselineBlock, BaselinePoint, BaselineValues, ValueKind};
 
@@ -137,12 +140,15 @@ impl Pair {
 }
 
 /// What is new about a connection's outcome.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field that rules ask for by name")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PairNews {
     pub(crate) new_talker: bool,
     /// Open connections of the source to the service, this one included.
     pub(crate) open: u32,
     pub(crate) more_connections: bool,
+    /// The target took no connection on this port from anybody while learning.
+    pub(crate) new_service: bool,
     pub(crate) used_to_accept: bool,
 }
 
@@ -191,6 +197,10 @@ pub(crate) struct Facts {
     /// Hosts that wrote to some controller while learning.
     writers: BTreeSet<IpAddr>,
     creep: Creep,
+    /// Services that took connections while learning.
+    services: BTreeSet<(IpAddr, u16)>,
+    /// Outstations that were told not to report by themselves.
+    pub(crate) reports: Reports,
     /// What registers and points usually say.
     pub(crate) values: Values,
     /// How often pairs were forgotten; part of a uid, so that none repeats.
@@ -213,6 +223,8 @@ impl Facts {
             hosts: IndexMap::new(),
             writers: BTreeSet::new(),
             creep: Creep::default(),
+            services: BTreeSet::new(),
+            reports: Reports::default(),
             values: Values::default(),
             forgotten: 0,
             crowd: 0,
@@ -227,6 +239,9 @@ impl Facts {
         }
         self.learning = false;
         for pair in self.pairs.values_mut() {
+            if pair.learnt && pair.accepted {
+                self.services.insert((pair.key.1, pair.key.3));
+            }
             if pair.polls.end_of_learning(self.learn, until) {
                 self.pollers.push(pair.key);
             }
@@ -321,7 +336,9 @@ impl Facts {
             pair.open_learnt = pair.open_learnt.max(pair.open);
         }
         let more_connections = !learning && pair.open > pair.open_learnt;
-        PairNews { open: pair.open, more_connections, ..self.talked(index, key) }
+        let open = pair.open;
+        let new_service = !learning && !self.services.contains(&(key.1, key.3));
+        PairNews { open, more_connections, new_service, ..self.talked(index, key) }
     }
 
     /// A connection of a pair was refused, dropped or not answered.

@@ -12,12 +12,17 @@
 //!   is allowed, minus one; it counts as broken once it has stayed above 0 for a while, as values are polled at
 //!   different moments. Allowed is what the site file says, and half more than was found while learning.
 //!
+//! - a breaker that is told to open is tried on the *grid* of the site file (`grid`), before it opens.
+//!
 //! # What can go wrong
 //! A value that was not read for [`FRESH`] proves nothing: a tie with such a value is not judged.
 
+mod grid;
 mod laws;
 
 use crate::known::Known;
+use grid::Grid;
+pub(crate) use grid::Strain;
 use laws::Law;
 
 const SECOND: u64 = 1_000_000_000;
@@ -76,6 +81,7 @@ pub(crate) struct Process {
     ties: Vec<Tie>,
     /// For each tag, the ties that want its readings and its place in them.
     readers: Vec<Vec<(usize, usize)>>,
+    grid: Option<Grid>,
 }
 
 impl Process {
@@ -104,7 +110,7 @@ impl Process {
                 broken: false,
             });
         }
-        Self { values: vec![None; known.tag_count()], ties, readers }
+        Self { values: vec![None; known.tag_count()], ties, readers, grid: Grid::new(known) }
     }
 
     /// Latest value of a tag.
@@ -148,6 +154,11 @@ impl Process {
                 found: demand,
             })
         })
+    }
+
+    /// What a command would do to the grid, if it opens a breaker and the grid feels it.
+    pub(crate) fn judge_opening(&self, tag: usize, value: f64) -> Option<Strain> {
+        self.grid.as_ref()?.judge(tag, value, |tag| self.value(tag))
     }
 
     /// Looks at the ties that hold over time; returns the numbers of those that have just been found broken. While

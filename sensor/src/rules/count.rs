@@ -116,6 +116,11 @@ impl Correlation {
         })
     }
 
+    /// Over how many seconds it counts.
+    pub(super) fn span_s(&self) -> i64 {
+        self.span_s
+    }
+
     /// Counts a match of its rule `rule` at a second; the count, where it is above the threshold.
     pub(super) fn count(&mut self, event: &impl Event, rule: usize, second: i64) -> Option<f64> {
         self.group.clear();

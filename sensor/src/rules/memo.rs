@@ -215,10 +215,22 @@ impl Key<'_> {
             clear_restart,
             trouble,
             site_writer,
+            site_operation,
             news,
         } = record;
-        let Told { matched, request, elapsed: _, repeated, out_of_sequence, second_answer, unanswered } =
-            *told;
+        let Told {
+            matched,
+            request,
+            elapsed: _,
+            repeated,
+            out_of_sequence,
+            second_answer,
+            unawaited,
+            unanswered,
+            // No rule sees it.
+            first: _,
+            iin_before,
+        } = *told;
         let Dnp3News { new_master, new_function, new_address, new_control, rate } = *news;
         let is_rare = file.is_some() || trouble.is_some() || *header_count > OBJECTS_MAX;
         if is_rare || commands.len() > OBJECTS_MAX || commands.iter().any(|one| one.setpoint.is_some()) {
@@ -234,14 +246,18 @@ impl Key<'_> {
         self.number(control.map(|control| control.0 & 0xf0));
         self.number(fragment.and_then(|fragment| fragment.iin()).map(|iin| iin.0));
         self.number(request.map(|request| request.0));
+        self.number(iin_before.map(|iin| iin.0));
         self.flags(&[
             matched.is_some(),
             matched == Some(true),
             repeated,
             out_of_sequence,
             second_answer,
+            unawaited,
             *clear_restart,
             *site_writer,
+            site_operation.is_some(),
+            *site_operation == Some(site::Operation::Select),
             new_master,
             new_function,
             new_address,

@@ -182,9 +182,14 @@ impl Story {
     }
 
     /// Runs the frames in the order of their times.
-    pub(crate) fn run(mut self, learn_s: u64) -> Seen {
+    pub(crate) fn run(self, learn_s: u64) -> Seen {
+        self.run_at("waterworks", learn_s)
+    }
+
+    /// Runs the frames at a site.
+    pub(crate) fn run_at(mut self, site: &str, learn_s: u64) -> Seen {
         self.frames.sort_by_key(|(at, _)| *at);
-        let site = Arc::new(site::Site::named("waterworks").unwrap());
+        let site = Arc::new(site::Site::named(site).unwrap());
         let config = SensorConfig {
             site: Some(site),
             learn: Duration::from_secs(learn_s),
