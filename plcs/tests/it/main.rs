@@ -6,6 +6,7 @@ mod boundary;
 mod dnp3_bound;
 mod dnp3_cases;
 mod dnp3_conformance;
+mod dnp3_hold;
 mod dnp3_random;
 mod dnp3_rig;
 mod harness;
