@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use record::VirtualTime;
-use sim::{ActuatorIndex, InstrumentIndex, Plant};
+use sim::{ActuatorIndex, InstrumentIndex, Plant, SwitchIndex};
 use site::{Site, TagKind};
 
 use crate::assembly::Controllers;
@@ -15,7 +15,7 @@ use crate::assembly::Controllers;
 enum Column {
     Instrument(InstrumentIndex),
     Actuator(ActuatorIndex),
-    Switch(String),
+    Switch(SwitchIndex),
     Signal(plcs::Handle, plcs::SignalId),
 }
 
@@ -35,8 +35,8 @@ impl ProcessColumns {
                 Column::Instrument(index)
             } else if let Some(index) = plant.actuator_index(name) {
                 Column::Actuator(index)
-            } else if plant.switch(name).is_some() {
-                Column::Switch(name.clone())
+            } else if let Some(index) = plant.switch_index(name) {
+                Column::Switch(index)
             } else if tag.kind == TagKind::Measurement {
                 continue;
             } else {
@@ -66,7 +66,7 @@ impl ProcessColumns {
         self.columns.iter().map(move |column| match column {
             Column::Instrument(index) => plant.read(*index),
             Column::Actuator(index) => plant.commanded(*index),
-            Column::Switch(tag) => f64::from(u8::from(plant.switch(tag).unwrap_or(false))),
+            Column::Switch(index) => f64::from(u8::from(plant.is_made(*index))),
             Column::Signal(handle, signal) => handle.value(*signal),
         })
     }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use net::{Host, Listener, VirtualStream};
 use plcs::{Accept, FieldWiring};
-use sim::{ActuatorIndex, InstrumentIndex, Plant};
+use sim::{ActuatorIndex, InstrumentIndex, Plant, SwitchIndex};
 use site::Device;
 
 /// The plant as everybody in a lab shares it; of one thread.
@@ -35,7 +35,7 @@ pub(crate) enum WiringError {
 
 enum Input {
     Instrument(InstrumentIndex),
-    Switch(String),
+    Switch(SwitchIndex),
 }
 
 /// The wires of one controller.
@@ -59,11 +59,9 @@ impl Wires {
             .iter()
             .map(|tag| {
                 let tag = tag.get_ref();
-                match borrowed.instrument_index(tag) {
-                    Some(index) => Ok(Input::Instrument(index)),
-                    None if borrowed.switch(tag).is_some() => Ok(Input::Switch(tag.clone())),
-                    None => Err(missing(tag, "instrument or switch")),
-                }
+                let instrument = borrowed.instrument_index(tag).map(Input::Instrument);
+                let input = instrument.or_else(|| borrowed.switch_index(tag).map(Input::Switch));
+                input.ok_or_else(|| missing(tag, "instrument or switch"))
             })
             .collect::<Result<_, _>>()?;
         let outputs = device
@@ -82,7 +80,7 @@ impl FieldWiring for Wires {
         let plant = self.plant.borrow();
         match self.inputs.get(input) {
             Some(Input::Instrument(index)) => plant.read(*index),
-            Some(Input::Switch(tag)) => f64::from(u8::from(plant.switch(tag).unwrap_or(false))),
+            Some(Input::Switch(index)) => f64::from(u8::from(plant.is_made(*index))),
             None => 0.0,
         }
     }

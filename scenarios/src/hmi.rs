@@ -7,7 +7,7 @@
 //!
 //! Values that are entered leave on a connection that is opened for them and closed after them, so that an entry
 //! never waits for a poll and never alters one: its place in time is its own. Commands to outstations leave by the session
-//! that [`crate::front_end`] keeps.
+//! that `front_end` keeps.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

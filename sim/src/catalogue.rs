@@ -11,6 +11,10 @@ pub struct InstrumentIndex(pub(crate) usize);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ActuatorIndex(pub(crate) usize);
 
+/// Which hard-wired switch: its place in [`crate::Plant::switches`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SwitchIndex(pub(crate) usize);
+
 impl InstrumentIndex {
     /// The place, from 0.
     pub const fn get(self) -> usize {

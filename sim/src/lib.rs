@@ -29,6 +29,7 @@ mod works;
 
 pub use catalogue::{
     ActiveAlarm, ActuatorIndex, ActuatorInfo, FaultInfo, InstrumentIndex, InstrumentInfo, SettingError,
+    SwitchIndex,
 };
 pub use fault::{FaultError, FaultKind};
 pub use file::ActuatorUnit;

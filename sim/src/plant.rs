@@ -25,7 +25,7 @@ use site::FileError;
 
 use crate::actuator::{Command, Position};
 use crate::catalogue::{
-    ActiveAlarm, ActuatorIndex, ActuatorInfo, InstrumentIndex, InstrumentInfo, SettingError,
+    ActiveAlarm, ActuatorIndex, ActuatorInfo, InstrumentIndex, InstrumentInfo, SettingError, SwitchIndex,
 };
 use crate::design::Design;
 use crate::guard::{Latch, Made, Switch, Trip};
@@ -208,8 +208,17 @@ impl Plant {
 
     /// Whether a hard-wired switch is made; none where there is no switch of this tag.
     pub fn switch(&self, tag: &str) -> Option<bool> {
-        let index = self.design.switches.iter().position(|switch| switch.tag == tag)?;
-        self.world.get::<Made>(self.switch_entities[index]).map(|made| made.0)
+        self.switch_index(tag).map(|index| self.is_made(index))
+    }
+
+    /// The hard-wired switch of this tag.
+    pub fn switch_index(&self, tag: &str) -> Option<SwitchIndex> {
+        self.design.switches.iter().position(|switch| switch.tag == tag).map(SwitchIndex)
+    }
+
+    /// Whether a hard-wired switch is made.
+    pub fn is_made(&self, switch: SwitchIndex) -> bool {
+        self.world.get::<Made>(self.switch_entities[switch.0]).is_some_and(|made| made.0)
     }
 
     /// Tags of the hard-wired switches.

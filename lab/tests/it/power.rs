@@ -14,16 +14,20 @@ fn step<'a>(truth: &'a [Value], name: &str) -> &'a Value {
 
 /// Names of what followed from a step.
 fn consequences(step: &Value) -> Vec<&str> {
-    step["consequences"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect()
+    let all = step["consequences"].as_array().into_iter().flatten();
+    all.filter_map(|consequence| consequence["name"].as_str()).collect()
 }
 
 /// Lowest and highest value of a column of `process.csv`.
 fn extremes(run: &Path, tag: &str) -> (f64, f64) {
-    let text = fs::read_to_string(run.join("process.csv")).unwrap();
+    let text = fs::read_to_string(run.join("process.csv")).expect("a record has process.csv");
     let mut rows = text.lines();
-    let column = rows.next().unwrap().split(',').position(|name| name == tag).unwrap();
-    let values = rows.map(|row| row.split(',').nth(column).unwrap().parse::<f64>().unwrap());
-    values.fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
+    let column = rows.next().and_then(|names| names.split(',').position(|name| name == tag));
+    let column = column.expect("the column is there");
+    let value = |row: &str| row.split(',').nth(column).and_then(|cell| cell.parse::<f64>().ok());
+    let values: Vec<f64> = rows.filter_map(value).collect();
+    assert!(values.len() > 60, "{tag}: {} values", values.len());
+    values.into_iter().fold((f64::MAX, f64::MIN), |(low, high), value| (low.min(value), high.max(value)))
 }
 
 fn reports<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
