@@ -135,13 +135,13 @@ impl<S: LogSink> Sensor<S> {
         for oddity in odd.into_iter().flatten() {
             self.weird(at, Some(id), oddity, &raw.to_string());
         }
-        self.judge_openings(when, id, (id.orig.0, id.resp.0), set);
+        self.judge_switchings(when, id, (id.orig.0, id.resp.0), set);
         self.judge_values(when, id, &value_news);
     }
 
     /// What a command would do to the grid, before it does: `set` are tags with the values that it asks for, which count
     /// as their latest afterwards; a refusal shows at the next report.
-    pub(crate) fn judge_openings(
+    pub(crate) fn judge_switchings(
         &mut self,
         when: Moment,
         id: ConnId,
@@ -149,7 +149,7 @@ impl<S: LogSink> Sensor<S> {
         set: impl IntoIterator<Item = (usize, f64)>,
     ) {
         for (tag, value) in set {
-            if let Some(strain) = self.process.judge_opening(tag, value) {
+            if let Some(strain) = self.process.judge_switching(tag, value) {
                 let breaker = self.known.tag(strain.breaker).map(|tag| tag.name.get_ref().clone());
                 let breaker = breaker.as_deref().unwrap_or_default();
                 let subject = Subject::Grid { strain: &strain, breaker };

@@ -126,6 +126,7 @@ const SERVICES: &[(&str, &[&str])] = &[
             "grid.cut_off",
             "grid.cut_mw",
             "grid.cut_share",
+            "grid.joined",
             "grid.overload",
             "grid.loading",
         ],
@@ -387,13 +388,16 @@ fn process_field<'a>(broken: &Broken<'a>, path: &str) -> Option<EventValue<'a>> 
 }
 
 fn grid_field<'a>(strain: &'a Strain, breaker: &'a str, path: &str) -> Option<EventValue<'a>> {
+    let names = |names: &'a [String]| {
+        let names = names.iter().map(|name| EventValue::Str(Cow::Borrowed(name.as_str())));
+        Some(EventValue::Array(names.collect::<Vec<_>>()))
+            .filter(|all| !matches!(all, EventValue::Array(all) if all.is_empty()))
+    };
     match path {
         "grid.breaker" => text(breaker),
         "grid.line" => text(strain.line.as_deref()?),
-        "grid.cut_off" => {
-            let names = strain.cut.iter().map(|name| EventValue::Str(Cow::Borrowed(name.as_str())));
-            Some(EventValue::Array(names.collect()))
-        }
+        "grid.cut_off" => names(&strain.cut),
+        "grid.joined" => names(&strain.joined),
         "grid.cut_mw" => Some(EventValue::Float(strain.cut_mw)),
         "grid.cut_share" => Some(EventValue::Float(strain.cut_share)),
         "grid.overload" => text(&strain.overload.as_ref()?.0),

@@ -47,7 +47,7 @@ impl Subject {
     fn of(record: &Record<'_>, by_target: bool) -> Self {
         let named = match &record.facts {
             Facts::Modbus(modbus) => modbus.write && !modbus.points.is_empty(),
-            facts => matches!(facts, Facts::Process { .. }),
+            facts => matches!(facts, Facts::Process { .. } | Facts::Grid { .. }),
         };
         if named && by_target {
             return Self::Entities(entities(record, by_target));
@@ -323,6 +323,7 @@ fn entities(record: &Record<'_>, by_target: bool) -> Vec<EntityId> {
         Facts::Modbus(modbus) if modbus.write => {
             entities.extend(modbus.points.iter().map(|point| EntityId::point(point.tag)));
         }
+        Facts::Grid { breaker, .. } => entities.push(EntityId::point(*breaker)),
         Facts::Process { names, .. } => {
             entities.clear();
             if let Some(device) = record.device {

@@ -217,6 +217,11 @@ impl Known {
         Some((*tag, entry))
     }
 
+    /// The link address that the documentation gives the outstation of a host.
+    pub(crate) fn outstation(&self, host: IpAddr) -> Option<u16> {
+        Some(*self.device(host)?.1.outstation.as_ref()?.get_ref())
+    }
+
     /// The controller that holds a tag: its address and its name.
     pub(crate) fn device_of_tag(&self, tag: usize) -> Option<(IpAddr, &str)> {
         let number = self.maps.iter().position(|map| {

@@ -135,6 +135,10 @@ fn process_sentence(broken: &Broken<'_>, names: &[&str]) -> String {
 
 /// `opening of 52-78, the last line of bus 7: unit G2, 163 MW, would be cut off, 52 % of the load`.
 fn grid_sentence(strain: &Strain, breaker: &str) -> String {
+    if !strain.joined.is_empty() {
+        let parts = strain.joined.join(" and ");
+        return format!("closing of {breaker}: {parts} run apart, and the synchronism check is bypassed");
+    }
     let mut text = format!("opening of {breaker}");
     match (&strain.last_of, &strain.line) {
         (Some(bus), _) => drop(write!(text, ", the last line of bus {bus}")),

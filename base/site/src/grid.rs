@@ -5,6 +5,7 @@
 //! lines = [{ name = "5-7", from = "5", to = "7", breakers = ["52-57", "52-75"], reactance_pu = 0.161, rating_mw = 250.0 }]
 //! units = [{ name = "G2", bus = "7", breaker = "52G2", trips = ["86-G2.TRIP"], power = "P-G2", rating_mw = 192.0 }]
 //! loads = [{ name = "L8", bus = "8", breaker = "52L8", power = "P-L8", rating_mw = 100.0 }]
+//! checks = [{ breaker = "52-75", bypass = "25-75.DEF" }]
 //! ```
 
 use std::collections::BTreeSet;
@@ -28,6 +29,19 @@ pub struct Grid {
     pub units: Vec<GridPart>,
     /// Loads.
     pub loads: Vec<GridPart>,
+    /// Synchronism checks that can be bypassed.
+    #[serde(default)]
+    pub checks: Vec<GridCheck>,
+}
+
+/// A synchronism check, which keeps a breaker from joining parts that are out of step.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridCheck {
+    /// Tag of the breaker.
+    pub breaker: Spanned<String>,
+    /// Tag that is 1 while the check is bypassed.
+    pub bypass: String,
 }
 
 /// A line between two buses.
@@ -117,6 +131,11 @@ impl Grid {
                 );
             }
         }
+        for check in &self.checks {
+            if let Some(tag) = [check.breaker.get_ref(), &check.bypass].into_iter().find(|tag| !is_tag(tag)) {
+                return wrong(&check.breaker, format!("no tag is called {tag:?}"), "name a tag of this file");
+            }
+        }
         if self.buses().len() > BUSES_MAX
             && let Some(line) = self.lines.first()
         {
@@ -148,6 +167,7 @@ mod tests {
     fn what_makes_no_sense_is_named_with_its_line() {
         for (from, to, problem) in [
             ("breakers = [\"52-57\", \"52-75\"]", "breakers = [\"52-57\", \"52-7\"]", "\"52-7\""),
+            ("bypass = \"25-75.DEF\"", "bypass = \"25-57.DEF.\"", "25-57.DEF."),
             ("power = \"P-G2\"", "power = \"P-G7\"", "\"P-G7\""),
             ("reactance_pu = 0.161", "reactance_pu = 0.0", "line 5-7"),
             (

@@ -19,7 +19,7 @@ pub use address::{MacAddress, Subnet};
 pub use device::{Access, Device, Encoding, OUTSTATION_MAX, PointEntry, PointKind, RegisterEntry, Table};
 pub use dnp3::{ControlModel, Operation, OutstationSettings};
 pub use file::{FileError, parse_toml};
-pub use grid::{Grid, GridLine, GridPart};
+pub use grid::{Grid, GridCheck, GridLine, GridPart};
 pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, WideAreaLink, Zone};
 pub use site::Site;
 pub use tag::{Tag, TagKind, Tie, TieLaw};

@@ -36,6 +36,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "dnp3.out_of_sequence",
     "dnp3.second_answer",
     "dnp3.unawaited",
+    "dnp3.unselected",
     "dnp3.unanswered",
     "dnp3.time_needed",
     "dnp3.restart_shown",
@@ -77,6 +78,7 @@ pub(crate) const FIELDS: &[&str] = &[
     "dnp3.status_code",
     "site.writer",
     "site.operation",
+    "site.other_address",
     "baseline.new_master",
     "baseline.new_function",
     "baseline.new_address",
@@ -200,6 +202,8 @@ pub(crate) struct Dnp3Record<'a> {
     pub(crate) trouble: Option<Trouble>,
     /// The documentation lets this master write to this outstation.
     pub(crate) site_writer: bool,
+    /// The outstation speaks under another link address than the documentation gives its host.
+    pub(crate) site_other_address: bool,
     /// How the documentation says that the outputs of this command are operated: by select where that holds for any of
     /// them, directly where it holds for all.
     pub(crate) site_operation: Option<Operation>,
@@ -285,6 +289,7 @@ impl Dnp3Record<'_> {
             "dnp3.link_function" => text(self.link.control.function()?.name()),
             "dnp3.link_only" => flag(self.fragment.is_none()),
             "site.writer" => flag(self.site_writer),
+            "site.other_address" => flag(self.site_other_address),
             "site.operation" => text(match self.site_operation? {
                 Operation::Select => "select",
                 Operation::Direct => "direct",
@@ -320,6 +325,7 @@ impl Dnp3Record<'_> {
             "dnp3.out_of_sequence" => flag(self.told.out_of_sequence),
             "dnp3.second_answer" => flag(self.told.second_answer),
             "dnp3.unawaited" => flag(self.told.unawaited),
+            "dnp3.unselected" => flag(self.told.unselected),
             "dnp3.unanswered" => int(self.told.unanswered.into()),
             "dnp3.time_needed" => flag(self.told.iin_before?.has(Iin::NEED_TIME)),
             "dnp3.restart_shown" => flag(self.told.iin_before?.has(Iin::DEVICE_RESTART)),
@@ -434,6 +440,7 @@ mod tests {
             trouble: None,
             site_writer: false,
             site_operation: None,
+            site_other_address: false,
             news: Dnp3News::default(),
         };
         record.acts()

@@ -127,6 +127,8 @@ impl<S: LogSink> Sensor<S> {
             trouble: sum.trouble,
             site_writer: known.is_writer(outstation, master),
             site_operation: None,
+            site_other_address: !link.control.from_master()
+                && known.outstation(outstation).is_some_and(|address| address != link.source.0),
             news: Dnp3News::default(),
         };
         if let Some(function) = function

@@ -30,6 +30,8 @@ struct Request {
     answered: bool,
     /// Number of the request before.
     before: Option<u8>,
+    /// Digest of its objects.
+    objects: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,8 @@ pub(crate) struct Told {
     pub(crate) unawaited: bool,
     /// Requests on this link since it last answered, this one included; 0 for everything else.
     pub(crate) unanswered: u32,
+    /// An operate that does not follow a select of the same objects.
+    pub(crate) unselected: bool,
     /// A request, and the first on this link, which was seen from its start.
     pub(crate) first: bool,
     /// Of a request: the outstation's indications before it, where it said any on this link.
@@ -105,7 +109,7 @@ impl Talk {
         let told = if function == FunctionCode::CONFIRM {
             self.confirmation(control)
         } else if !function.is_response() {
-            self.request(function, said)
+            self.request(function, said, fragment.octets().get(2..).unwrap_or_default())
         } else if function == FunctionCode::UNSOLICITED_RESPONSE || control.is_unsolicited() {
             self.unsolicited(control, said)
         } else {
@@ -128,20 +132,29 @@ impl Talk {
         Told { matched: Some(matched), repeated, unawaited, ..Told::default() }
     }
 
-    fn request(&mut self, function: FunctionCode, said: Said) -> Told {
+    fn request(&mut self, function: FunctionCode, said: Said, objects: &[u8]) -> Told {
         let before = self.request.map(|request| request.said);
         let (repeated, out_of_sequence) = compare(before, said);
         let first = before.is_none() && !self.unseen;
+        let objects = digest(objects);
+        // IEEE 1815-2012, 4.4.4.3: the very next request, and the same objects to the octet.
+        let selects = |request: Request| {
+            request.function == FunctionCode::SELECT
+                && follows(request.said.sequence, said.sequence)
+                && request.objects == objects
+        };
+        let operates = function == FunctionCode::OPERATE && !repeated && !self.unseen;
+        let unselected = operates && !self.request.is_some_and(selects);
         // A master that repeats its request waits for its answer once more.
         let before = if repeated {
             self.request.and_then(|request| request.before)
         } else {
             before.map(|it| it.sequence)
         };
-        self.request = Some(Request { said, function, answered: false, before });
+        self.request = Some(Request { said, function, answered: false, before, objects });
         self.unanswered = self.unanswered.saturating_add(u32::from(!function.is_without_response()));
         let (unanswered, iin_before) = (self.unanswered, self.iin);
-        Told { repeated, out_of_sequence, unanswered, first, iin_before, ..Told::default() }
+        Told { repeated, out_of_sequence, unanswered, unselected, first, iin_before, ..Told::default() }
     }
 
     fn response(&mut self, control: AppControl, said: Said) -> Told {
@@ -263,6 +276,25 @@ mod tests {
             (&[0xc9, 0x81, 0, 0], true),
         ] {
             assert_eq!(told(&mut talk, 2, octets).unawaited, unawaited, "{octets:02x?}");
+        }
+    }
+
+    #[test]
+    fn an_operate_belongs_to_the_select_before_it() {
+        let mut talk = Talk::default();
+        for (octets, unselected) in [
+            ([0xc0, 4, 12, 1].as_slice(), true),
+            (&[0xc1, 3, 12, 1], false),
+            (&[0xc2, 4, 12, 1], false),
+            (&[0xc2, 4, 12, 1], false),
+            (&[0xc3, 4, 12, 1], true),
+            (&[0xc4, 3, 12, 1], false),
+            (&[0xc5, 4, 12, 2], true),
+            (&[0xc6, 3, 12, 1], false),
+            (&[0xc8, 4, 12, 1], true),
+            (&[0xc9, 5, 12, 1], false),
+        ] {
+            assert_eq!(told(&mut talk, 0, octets).unselected, unselected, "{octets:02x?}");
         }
     }
 

@@ -188,7 +188,7 @@ impl<S: LogSink> Sensor<S> {
                 };
                 findings.judge(&record, log);
             }
-            self.judge_openings(when, id, (master, outstation), [(*tag, *value)]);
+            self.judge_switchings(when, id, (master, outstation), [(*tag, *value)]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What opening a breaker would do to the grid, told before it happens.
+//! What switching a breaker would do to the grid, told before it happens.
 //!
 //! # Theory of operation
 //! The site file says which lines, units and loads a breaker joins; reports say which breakers are closed and what
@@ -6,7 +6,9 @@
 //! joins to the rest any more, with the units and loads in it; and a line that would carry more than its rating. Flows
 //! come from a DC load flow (Wood, Wollenberg and Sheblé, Power Generation, Operation, and Control, 3rd ed., 6.17):
 //! angles are small, voltages are 1 and lines lose nothing, so that the power of a line is the difference of its angles
-//! over its reactance. What the last reports leave between generation and load is spread over the units.
+//! over its reactance. What the last reports leave between generation and load is spread over the units. A command that
+//! closes a breaker is more than the grid bears where both sides have units, nothing else joins them, and the synchronism
+//! check that would wait until they are in step is bypassed.
 //!
 //! # What can go wrong
 //! Breakers of which nothing was reported count as closed, powers that were not reported as the documentation's. Voltage,
@@ -47,7 +49,13 @@ struct Part {
     rating_mw: f64,
 }
 
-/// What opening a breaker would do.
+impl Part {
+    fn title(&self) -> String {
+        format!("{} {}", if self.is_unit { "unit" } else { "load" }, self.name)
+    }
+}
+
+/// What switching a breaker would do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Strain {
     /// Tag of the breaker.
@@ -64,6 +72,8 @@ pub(crate) struct Strain {
     pub(crate) cut_mw: f64,
     /// That of what all loads take.
     pub(crate) cut_share: f64,
+    /// Units and loads of the lesser side that a closing would join out of step, its check being bypassed.
+    pub(crate) joined: Vec<String>,
     /// The line that would be loaded most of those above their rating: name, MW, rating in MW.
     pub(crate) overload: Option<(String, f64, f64)>,
 }
@@ -81,6 +91,8 @@ pub(super) struct Grid {
     buses: Vec<String>,
     lines: Vec<Line>,
     parts: Vec<Part>,
+    /// Synchronism checks: breaker, and what bypasses them.
+    checks: Vec<(usize, usize)>,
 }
 
 impl Grid {
@@ -111,8 +123,12 @@ impl Grid {
                 rating_mw: part.rating_mw,
             })
         });
+        let check = |check: &site::GridCheck| {
+            Some((known.tag_number(check.breaker.get_ref())?, known.tag_number(&check.bypass)?))
+        };
         let (lines, parts) = (lines.collect(), parts.collect());
-        Some(Self { buses: buses.into_iter().map(str::to_owned).collect(), lines, parts })
+        let checks = grid.checks.iter().filter_map(check).collect();
+        Some(Self { buses: buses.into_iter().map(str::to_owned).collect(), lines, parts, checks })
     }
 
     /// The breaker that a written value opens.
@@ -124,7 +140,7 @@ impl Grid {
         of_lines.chain(self.parts.iter().map(|part| &part.breaker)).copied().find(|breaker| *breaker == tag)
     }
 
-    /// What writing a value to a tag would do, if it opens a breaker and that is more than nothing. `latest` gives the
+    /// What writing a value to a tag would do, if it moves a breaker and that is more than nothing. `latest` gives the
     /// latest value of a tag.
     pub(super) fn judge(
         &self,
@@ -132,7 +148,56 @@ impl Grid {
         value: f64,
         latest: impl Fn(usize) -> Option<f64>,
     ) -> Option<Strain> {
-        let breaker = self.opened(tag, value)?;
+        match self.opened(tag, value) {
+            Some(breaker) => self.opening(breaker, &latest),
+            None if value >= 0.5 => self.closing(tag, &latest),
+            None => None,
+        }
+    }
+
+    /// What closing a breaker would do.
+    fn closing(&self, breaker: usize, latest: &impl Fn(usize) -> Option<f64>) -> Option<Strain> {
+        let (_, bypass) = self.checks.iter().find(|(checked, _)| *checked == breaker)?;
+        let is_closed = |tag: usize| latest(tag).is_none_or(|value| value > 0.5);
+        if is_closed(breaker) || latest(*bypass).is_none_or(|value| value < 0.5) {
+            return None;
+        }
+        let pieces = self.pieces(&is_closed);
+        let within = |piece: usize| -> Vec<&Part> {
+            self.parts.iter().filter(|part| is_closed(part.breaker) && pieces[part.bus] == piece).collect()
+        };
+        let line = self.lines.iter().find(|line| line.breakers.contains(&breaker));
+        let (one, other) = if let Some(line) = line {
+            let after = |tag: usize| tag == breaker || is_closed(tag);
+            let (one, other) = (pieces[line.ends.0], pieces[line.ends.1]);
+            if one == other || !line.is_in_service(&after) {
+                return None;
+            }
+            (within(one), within(other))
+        } else {
+            let part = self.parts.iter().find(|part| part.breaker == breaker)?;
+            (vec![part], within(pieces[part.bus]))
+        };
+        let has_unit = |parts: &[&Part]| parts.iter().any(|part| part.is_unit);
+        if !has_unit(&one) || !has_unit(&other) {
+            return None;
+        }
+        let lesser = if one.len() < other.len() { one } else { other };
+        Some(Strain {
+            breaker,
+            line: line.map(|line| line.name.clone()),
+            last_of: None,
+            cut: Vec::new(),
+            is_island: false,
+            cut_mw: 0.0,
+            cut_share: 0.0,
+            joined: lesser.iter().map(|part| part.title()).collect(),
+            overload: None,
+        })
+    }
+
+    /// What opening a breaker would do.
+    fn opening(&self, breaker: usize, latest: &impl Fn(usize) -> Option<f64>) -> Option<Strain> {
         let is_closed = |tag: usize| latest(tag).is_none_or(|value| value > 0.5);
         if !is_closed(breaker) {
             return None;
@@ -175,15 +240,15 @@ impl Grid {
         if cut_mw < NOTHING && overload.is_none() {
             return None;
         }
-        let name = |part: &&Part| format!("{} {}", if part.is_unit { "unit" } else { "load" }, part.name);
         Some(Strain {
             breaker,
             line: line.map(|line| line.name.clone()),
             last_of,
-            cut: cut.iter().map(name).collect(),
+            cut: cut.iter().map(|part| part.title()).collect(),
             is_island: units > NOTHING && loads > NOTHING,
             cut_mw,
             cut_share: if demand > NOTHING { cut_mw / demand } else { 0.0 },
+            joined: Vec::new(),
             overload,
         })
     }
@@ -386,6 +451,22 @@ mod tests {
         let strain = bench.write("52-98", 0.0).unwrap();
         assert_eq!(strain.cut, ["unit G2", "load L8"].map(str::to_owned));
         assert!(strain.is_island && strain.last_of.is_none(), "{strain:?}");
+    }
+
+    #[test]
+    fn parts_are_joined_out_of_step_where_the_check_is_bypassed() {
+        let mut bench = Bench::new();
+        bench.write("52-96", 0.0);
+        bench.write("52-98", 0.0);
+        assert_eq!(bench.write("52-96", 1.0), None, "its check sees to it");
+        bench.write("52-96", 0.0);
+        bench.write("25-96.DEF", 1.0);
+        assert_eq!(bench.write("52-96", 1.0).unwrap().joined, ["unit G3"]);
+        bench.write("25-98.DEF", 1.0);
+        assert_eq!(bench.write("52-98", 1.0), None, "joined already");
+        bench.write("52G2", 0.0);
+        bench.write("25-G2.DEF", 1.0);
+        assert_eq!(bench.write("52G2", 1.0).unwrap().joined, ["unit G2"]);
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //!   is allowed, minus one; it counts as broken once it has stayed above 0 for a while, as values are polled at
 //!   different moments. Allowed is what the site file says, and half more than was found while learning.
 //!
-//! - a breaker that is told to open is tried on the *grid* of the site file (`grid`), before it opens.
+//! - a breaker that is told to move is tried on the *grid* of the site file (`grid`), before it does.
 //!
 //! # What can go wrong
 //! A value that was not read for [`FRESH`] proves nothing: a tie with such a value is not judged.
@@ -156,8 +156,8 @@ impl Process {
         })
     }
 
-    /// What a command would do to the grid, if it opens a breaker and the grid feels it.
-    pub(crate) fn judge_opening(&self, tag: usize, value: f64) -> Option<Strain> {
+    /// What a command would do to the grid, if it moves a breaker and the grid feels it.
+    pub(crate) fn judge_switching(&self, tag: usize, value: f64) -> Option<Strain> {
         self.grid.as_ref()?.judge(tag, value, |tag| self.value(tag))
     }
 

@@ -216,6 +216,7 @@ impl Key<'_> {
             trouble,
             site_writer,
             site_operation,
+            site_other_address,
             news,
         } = record;
         let Told {
@@ -227,6 +228,7 @@ impl Key<'_> {
             second_answer,
             unawaited,
             unanswered,
+            unselected,
             // No rule sees it.
             first: _,
             iin_before,
@@ -254,8 +256,10 @@ impl Key<'_> {
             out_of_sequence,
             second_answer,
             unawaited,
+            unselected,
             *clear_restart,
             *site_writer,
+            *site_other_address,
             site_operation.is_some(),
             *site_operation == Some(site::Operation::Select),
             new_master,
