@@ -56,6 +56,7 @@ pub mod sensor;
 mod sentence;
 pub mod sink;
 mod stream;
+mod summary;
 mod tcp;
 pub mod tsv;
 pub mod value;

@@ -206,8 +206,10 @@ pub(crate) struct LogWriter<S> {
     first: Option<u64>,
     last: u64,
     error: Option<io::Error>,
-    pub(crate) outputs: Vec<Box<dyn Output>>,
-    pub(crate) filter: Option<Filter>,
+    outputs: Vec<Box<dyn Output>>,
+    filter: Option<Filter>,
+    /// Logs whose entries an output or the filter is to see.
+    watched: LogSet,
 }
 
 impl<S: LogSink> LogWriter<S> {
@@ -226,7 +228,21 @@ impl<S: LogSink> LogWriter<S> {
             error: None,
             outputs: Vec::new(),
             filter: None,
+            watched: LogSet(0),
         }
+    }
+
+    /// Shows entries to one more taker. Of a notice they have the finding.
+    pub(crate) fn add_output(&mut self, output: Box<dyn Output>) {
+        let seen = Log::ALL.into_iter().filter(|log| *log != Log::Notice && output.wants(*log));
+        self.watched.0 |= seen.fold(0, |set, log| set | 1 << log as u64);
+        self.outputs.push(output);
+    }
+
+    /// Writes only what passes.
+    pub(crate) fn set_filter(&mut self, filter: Filter) {
+        self.watched = LogSet::FULL;
+        self.filter = Some(filter);
     }
 
     /// Notes the time of a frame, for `#open` and `#close`.
@@ -235,8 +251,14 @@ impl<S: LogSink> LogWriter<S> {
         self.last = unix_nanos;
     }
 
+    /// How many rows there were, written or not.
     pub(crate) fn rows(&self, log: Log) -> u64 {
         self.rows[log as usize]
+    }
+
+    /// How many rows of each log there were for whoever reads them; a notice is a finding said twice.
+    pub(crate) fn records(&self) -> [u64; Log::ALL.len()] {
+        Log::ALL.map(|log| if self.wants(log) && log != Log::Notice { self.rows(log) } else { 0 })
     }
 
     /// Whether a log is written. What is not need not be made.
@@ -261,7 +283,7 @@ impl<S: LogSink> LogWriter<S> {
         if !self.wants(log) {
             return;
         }
-        if self.is_watched() {
+        if self.watched.contains(log) {
             let all: Vec<_> = front.iter().chain(fields).copied().collect();
             if !self.show(&Entry::row(log, &all, self.last)) {
                 return;
@@ -321,7 +343,7 @@ impl<S: LogSink> LogWriter<S> {
         if !self.wants(log) {
             return;
         }
-        if self.is_watched() {
+        if self.watched.contains(log) {
             let value = serde_json::from_str(line).unwrap_or_default();
             if !self.show(&Entry::json(log, line, &value, about)) {
                 return;
@@ -336,15 +358,10 @@ impl<S: LogSink> LogWriter<S> {
         self.flush_line(log);
     }
 
-    fn is_watched(&self) -> bool {
-        self.filter.is_some() || !self.outputs.is_empty()
-    }
-
     /// Shows an entry to the outputs; whether it is to be written as well.
     fn show(&mut self, entry: &Entry<'_>) -> bool {
-        // Of a notice they have the finding.
-        let outputs = if entry.log() == Log::Notice { &mut [] } else { self.outputs.as_mut_slice() };
-        for output in outputs {
+        let log = entry.log();
+        for output in self.outputs.iter_mut().filter(|output| log != Log::Notice && output.wants(log)) {
             if let Err(error) = output.entry(entry) {
                 self.error.get_or_insert(error);
             }

@@ -112,35 +112,42 @@ fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
     let micros = nanos.saturating_add(500) / 1000;
     write_number(out, micros / 1_000_000);
     let fraction = (micros % 1_000_000) as usize;
-    let [a, b] = pair(fraction / 10_000);
-    let [c, d] = pair(fraction / 100 % 100);
-    let [e, f] = pair(fraction % 100);
-    out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
+    out.push(b'.');
+    out.extend_from_slice(&THREE_DIGITS[fraction / 1000]);
+    out.extend_from_slice(&THREE_DIGITS[fraction % 1000]);
 }
 
-/// The two digits of a number below 100.
-const fn pair(number: usize) -> [u8; 2] {
-    [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8]
+/// Numbers below 1000, with zeros in front.
+const THREE_DIGITS: [[u8; 3]; 1000] = {
+    let (mut all, mut number) = ([[0; 3]; 1000], 0);
+    while number < all.len() {
+        let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
+        all[number] = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        number += 1;
+    }
+    all
+};
+
+/// Most numbers are small, and numbers are most of what is written: three octets whatever the number, then its end.
+#[inline]
+fn write_number(out: &mut Vec<u8>, number: u64) {
+    if number >= 1000 {
+        return write_large(out, number);
+    }
+    let [hundreds, tens, ones] = THREE_DIGITS[number as usize];
+    let (text, len) = match number {
+        0..10 => ([ones, 0, 0], 1),
+        10..100 => ([tens, ones, 0], 2),
+        _ => ([hundreds, tens, ones], 3),
+    };
+    let end = out.len() + len;
+    out.extend_from_slice(&text);
+    out.truncate(end);
 }
 
-/// Most numbers are small, and numbers are most of what is written.
-fn write_number(out: &mut Vec<u8>, mut number: u64) {
-    if number < 10 {
-        return out.push(b'0' + number as u8);
-    }
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    while number >= 10 {
-        at -= 2;
-        let [tens, ones] = pair((number % 100) as usize);
-        (digits[at], digits[at + 1]) = (tens, ones);
-        number /= 100;
-    }
-    if number > 0 {
-        at -= 1;
-        digits[at] = b'0' + number as u8;
-    }
-    out.extend_from_slice(&digits[at..]);
+fn write_large(out: &mut Vec<u8>, number: u64) {
+    write_number(out, number / 1000);
+    out.extend_from_slice(&THREE_DIGITS[(number % 1000) as usize]);
 }
 
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
@@ -219,12 +226,13 @@ fn write_items<T: Copy>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<
 
 /// The shortest decimal that reads back as the same number. What is no number is not set.
 fn write_float(out: &mut Vec<u8>, number: f64) {
-    if number.fract() == 0.0 && number.abs() < 9e15 {
+    let whole = number as i64;
+    if whole as f64 == number && whole.unsigned_abs() < 1 << 53 {
         // Most values are whole, and whole numbers are quickly written.
-        if number.is_sign_negative() && number != 0.0 {
+        if whole < 0 {
             out.push(b'-');
         }
-        write_number(out, number.abs() as u64);
+        write_number(out, whole.unsigned_abs());
     } else if number.is_finite() {
         // Writing to a Vec cannot fail.
         drop(write!(out, "{number}"));

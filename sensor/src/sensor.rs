@@ -44,6 +44,7 @@ use crate::row::Field;
 use crate::rules::RuleSet;
 use crate::sink::LogSink;
 use crate::stream::Piece;
+pub use crate::summary::Summary;
 use crate::tcp::Reuse;
 
 /// Default span for which the baseline learns.
@@ -89,37 +90,6 @@ impl Default for SensorConfig {
             connections_max: 16 << 10,
         }
     }
-}
-
-/// What a sensor saw, in numbers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
-    /// Frames taken.
-    pub frames: u64,
-    /// Rows of `conn.log`.
-    pub connections: u64,
-    /// Rows of `modbus.log`.
-    pub modbus_pdus: u64,
-    /// DNP3 fragments.
-    pub dnp3_fragments: u64,
-    /// Hosts seen.
-    pub hosts: usize,
-    /// Frames that could not be read to their end.
-    pub odd_frames: u64,
-    /// Packets with a wrong checksum, not merely an unfinished one.
-    pub bad_checksums: u64,
-    /// Connections ended early to make room.
-    pub evicted: u64,
-    /// Oddities, rows of `weird.log` and those above its limit together.
-    pub weirds: u64,
-    /// Findings by level, the lowest first: informational, low, medium, high, critical.
-    pub findings: [u64; 5],
-    /// Incidents by level, the lowest first; none is below medium.
-    pub incidents: [u64; 5],
-    /// Findings not repeated because they had been said not long before.
-    pub findings_swallowed: u64,
-    /// What the input was like.
-    pub input: Input,
 }
 
 /// Frames to records to findings.
@@ -173,12 +143,12 @@ impl<S: LogSink> Sensor<S> {
 
     /// Writes only entries that pass from now on. What the sensor concludes is not affected, nor what outputs see.
     pub fn set_filter(&mut self, filter: Filter) {
-        self.log.filter = Some(filter);
+        self.log.set_filter(filter);
     }
 
     /// Shows every entry to one more taker from now on.
     pub fn add_output(&mut self, output: Box<dyn Output>) {
-        self.log.outputs.push(output);
+        self.log.add_output(output);
     }
 
     /// Takes one Ethernet frame.
@@ -202,6 +172,7 @@ impl<S: LogSink> Sensor<S> {
         self.summary.findings_swallowed = self.findings.swallowed;
         self.summary.connections = self.log.rows(Log::Conn);
         self.summary.modbus_pdus = self.log.rows(Log::Modbus);
+        self.summary.records = self.log.records();
         self.log.finish()?;
         Ok(self.summary.clone())
     }

@@ -31,11 +31,13 @@ struct Hosts(Rc<RefCell<Vec<serde_json::Map<String, serde_json::Value>>>>);
 
 impl Output for Hosts {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
-        if entry.log() == Log::Inventory {
-            let fields = entry.fields().into_iter().map(|(name, value)| (name.to_owned(), json(&value)));
-            self.0.borrow_mut().push(fields.collect());
-        }
+        let fields = entry.fields().into_iter().map(|(name, value)| (name.to_owned(), json(&value)));
+        self.0.borrow_mut().push(fields.collect());
         Ok(())
+    }
+
+    fn wants(&self, log: Log) -> bool {
+        log == Log::Inventory
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use site::FileError;
 
 use super::sense::{SenseArgs, feed};
-use super::summary::{Tally, rows};
+use super::summary::Tally;
 use super::{SenseError, Verdict};
 use crate::examples::check_examples;
-use crate::log::Log;
 use crate::rules::{RuleCard, RuleSet};
+use crate::sensor::Summary;
 
 /// What is done with rules.
 #[derive(Debug, clap::Subcommand)]
@@ -117,7 +117,7 @@ fn test(args: &RulesTestArgs, out: &mut dyn Write) -> Result<Verdict, SenseError
             let noun = if count == 1 { "finding" } else { "findings" };
             format!("{}: {count} {noun} in {} frames, first: {}", card.name, summary.frames, told.first)
         } else {
-            format!("{}: fires on none of {} frames; {}", card.name, summary.frames, seen(&tally.records))
+            format!("{}: fires on none of {} frames; {}", card.name, summary.frames, seen(&summary))
         };
         writeln!(out, "{line}").map_err(SenseError::Output)?;
     }
@@ -149,7 +149,7 @@ fn test_examples(
 }
 
 /// What a rule could have looked at, for somebody who wonders why it is silent.
-fn seen(records: &[u64; Log::ALL.len()]) -> String {
-    let told: Vec<_> = rows(records).map(|(log, count)| format!("{count} in {log}")).collect();
+fn seen(summary: &Summary) -> String {
+    let told: Vec<_> = summary.rows().map(|(log, count)| format!("{count} in {log}")).collect();
     if told.is_empty() { "there were no records".to_owned() } else { format!("records: {}", told.join(", ")) }
 }

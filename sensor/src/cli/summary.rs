@@ -49,23 +49,11 @@ pub(crate) struct Counts {
     pub(crate) roles: BTreeMap<String, u64>,
     /// Hosts that the documentation does not have, where there is any.
     pub(crate) undocumented: Vec<String>,
-    /// Rows by log.
-    #[serde(serialize_with = "by_name")]
-    pub(crate) records: [u64; Log::ALL.len()],
     pub(crate) rules: BTreeMap<String, RuleTold>,
     pub(crate) incidents: Vec<IncidentTold>,
     pub(crate) oddities: BTreeMap<String, u64>,
     #[serde(skip)]
     documented: bool,
-}
-
-/// Logs that have rows, with their numbers.
-pub(crate) fn rows(records: &[u64; Log::ALL.len()]) -> impl Iterator<Item = (&'static str, u64)> {
-    Log::ALL.into_iter().map(|log| (log.path(), records[log as usize])).filter(|(_, count)| *count > 0)
-}
-
-fn by_name<S: serde::Serializer>(records: &[u64; Log::ALL.len()], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(rows(records))
 }
 
 /// Counts entries. Clones share the counts.
@@ -81,7 +69,6 @@ impl Tally {
 impl Output for Tally {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         let mut counts = self.0.borrow_mut();
-        counts.records[entry.log() as usize] += 1;
         match entry.log() {
             Log::Conn => {
                 let name = text(entry, "service")
@@ -104,6 +91,10 @@ impl Output for Tally {
             _ => {}
         }
         Ok(())
+    }
+
+    fn wants(&self, log: Log) -> bool {
+        matches!(log, Log::Conn | Log::Inventory | Log::Weird | Log::Findings | Log::Incidents)
     }
 }
 

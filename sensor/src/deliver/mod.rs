@@ -44,6 +44,7 @@ use syslog::{Datagrams, Stream};
 use tls::Trust;
 use wrap::{Head, Wrapper};
 
+use crate::log::Log;
 use crate::output::{Entry, Output};
 
 /// Records and octets of a batch.
@@ -214,9 +215,6 @@ fn secret(destination: &Destination) -> io::Result<Option<String>> {
 
 impl Output for Delivery {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
-        if !self.destination.wants(entry.log()) {
-            return Ok(());
-        }
         self.json.clear();
         if !self.destination.rendering.write(entry, &mut self.json) {
             return Ok(());
@@ -229,6 +227,10 @@ impl Output for Delivery {
             |sequence, missing, out| wrapper.note(at, sequence, missing, out),
         );
         Ok(())
+    }
+
+    fn wants(&self, log: Log) -> bool {
+        self.destination.wants(log)
     }
 
     /// Waits until everything is delivered, or nothing got through for as long as the configuration says.

@@ -15,6 +15,7 @@ mod render;
 use std::io::{self, Write};
 
 use crate::filter::Filter;
+use crate::log::Log;
 pub(crate) use entry::About;
 pub use entry::Entry;
 pub(crate) use moment::iso;
@@ -24,6 +25,11 @@ pub use render::Rendering;
 pub trait Output: std::fmt::Debug {
     /// Takes one. Must not wait for anybody.
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()>;
+
+    /// Whether entries of a log are of interest; the others need not be made.
+    fn wants(&self, _: Log) -> bool {
+        true
+    }
 
     /// There will be no more.
     fn finish(&mut self) -> io::Result<()> {
@@ -43,6 +49,10 @@ pub struct Picked<O> {
 impl<O: Output> Output for Picked<O> {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
         if self.filter.matches(entry) { self.output.entry(entry) } else { Ok(()) }
+    }
+
+    fn wants(&self, log: Log) -> bool {
+        self.output.wants(log)
     }
 
     fn finish(&mut self) -> io::Result<()> {
