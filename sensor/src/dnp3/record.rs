@@ -136,15 +136,11 @@ pub(crate) struct SeenPoint {
     pub(crate) kind: PointKind,
     /// It comes as an event rather than as part of a static reading.
     pub(crate) event: bool,
-    pub(crate) group: u8,
-    pub(crate) variation: u8,
     pub(crate) index: u32,
     /// Bits as 0 and 1, double bits as 0 to 3.
     pub(crate) value: f64,
     /// The octet of flags, where the variation has one: 1 alone is "on line".
     pub(crate) flags: Option<u8>,
-    /// The outstation's time of an event, milliseconds since 1970.
-    pub(crate) time_ms: Option<u64>,
 }
 
 /// A command to one output, in a request or repeated in its answer.

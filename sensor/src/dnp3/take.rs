@@ -1,6 +1,6 @@
 //! The way of a DNP3 fragment: rows, news for baseline and inventory, a record for the rules.
 
-use wire::dnp3::object::{Attribute, Block, EventTime, FileObject, Point, Value};
+use wire::dnp3::object::{Attribute, Block, EventTime, FileObject, Point, Readings, Value};
 use wire::dnp3::{Fragment, FunctionCode, Iin, LinkHeader, Trouble, TroubleCause};
 
 use super::record::{Command, Dnp3Record, Header, PointKind, SeenPoint};
@@ -255,8 +255,14 @@ impl Scratch {
             }
             sum.too_many_points |= count > POINTS_MAX as u64;
             self.columns.clear();
-            for point in block.points() {
-                self.point(head, &block, &point, &mut occurrence, &mut sum, log);
+            // A restart bit that is cleared is more than a number.
+            match block.readings().filter(|_| block.group != 80) {
+                Some(readings) => self.readings(&block, &readings),
+                None => {
+                    for point in block.points() {
+                        self.point(head, &block, &point, &mut occurrence, &mut sum, log);
+                    }
+                }
             }
             if values {
                 rows::values(log, head, &block, &self.columns);
@@ -264,6 +270,24 @@ impl Scratch {
         }
         sum.trouble = blocks.trouble();
         sum
+    }
+
+    /// The points of a block that are numbers: what polls bring.
+    fn readings(&mut self, block: &Block<'_>, readings: &Readings<'_>) {
+        let Columns { indices, values, flags, .. } = &mut self.columns;
+        readings.indices(indices);
+        readings.numbers(values);
+        readings.flags(flags);
+        let (kind, event) = PointKind::of(block.group);
+        let room = POINTS_MAX.saturating_sub(self.points.len());
+        let points = indices.iter().zip(values.iter()).take(room);
+        let seen = |(&index, &value), flags| SeenPoint { kind, event, index, value, flags };
+        if flags.is_empty() {
+            self.points.extend(points.map(|point| seen(point, None)));
+        } else {
+            self.points
+                .extend(points.zip(flags.iter()).map(|(point, flags)| seen(point, Some(*flags as u8))));
+        }
     }
 
     fn point<'a, S: LogSink>(
@@ -328,8 +352,7 @@ impl Scratch {
             && self.points.len() < POINTS_MAX
         {
             let flags = point.flags.map(|flags| flags.0);
-            let (group, variation) = (block.group, block.variation);
-            self.points.push(SeenPoint { kind, event, group, variation, index, value, flags, time_ms });
+            self.points.push(SeenPoint { kind, event, index, value, flags });
         }
     }
 

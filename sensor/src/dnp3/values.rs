@@ -286,8 +286,7 @@ mod tests {
     use super::*;
 
     fn point(kind: PointKind, flags: Option<u8>) -> SeenPoint {
-        let (group, variation) = (30, 1);
-        SeenPoint { kind, event: false, group, variation, index: 0, value: 1.0, flags, time_ms: None }
+        SeenPoint { kind, event: false, index: 0, value: 1.0, flags }
     }
 
     #[test]

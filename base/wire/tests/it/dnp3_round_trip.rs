@@ -27,6 +27,11 @@ fn likely_objects() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
 }
 
+/// Qualifiers with ranges of an octet, counts, and prefixes.
+fn readable_qualifier() -> impl Strategy<Value = u8> {
+    prop::sample::select(vec![0x00, 0x00, 0x07, 0x17, 0x27, 0x4b])
+}
+
 /// Every variation with fields of a fixed length.
 fn fields() -> Vec<(u8, u8, Lead, Body, Tail)> {
     let all = (0..=255).flat_map(|group| (0..=255).map(move |variation| (group, variation)));
@@ -130,6 +135,42 @@ proptest! {
         prop_assert!(headers <= fragment.octets().len() / 3);
         prop_assert!(points <= 8 * fragment.octets().len());
         let _ = (blocks.trouble().map(|trouble| trouble.to_string()), fragment.iin(), fragment.control());
+    }
+
+    #[test]
+    fn readings_are_the_points_side_by_side(
+        pick in any::<prop::sample::Index>(), bits in 0..4_u8, qualifier in readable_qualifier(),
+        start in 0..5_u8, count in 0..20_u8, data in octets(120),
+    ) {
+        let shapes = fields();
+        let (group, variation) = match bits {
+            0 => (1, 1),
+            1 => (3, 1),
+            _ => { let (group, variation, ..) = shapes[pick.index(shapes.len())]; (group, variation) }
+        };
+        let range = if qualifier == 0 { vec![start, start + count] } else { vec![count] };
+        let fragment = [&[0xc0, 0x81, 0, 0, group, variation, qualifier][..], &range, &data].concat();
+        let block = Fragment::new(&fragment).blocks().next().unwrap();
+        let points: Vec<Point<'_>> = block.points().collect();
+        if let Some(readings) = block.readings() {
+            let (mut indices, mut numbers, mut flags) = (Vec::new(), Vec::new(), Vec::new());
+            readings.indices(&mut indices);
+            readings.numbers(&mut numbers);
+            readings.flags(&mut flags);
+            prop_assert_eq!((readings.len(), readings.is_empty()), (points.len(), points.is_empty()));
+            prop_assert_eq!(indices, points.iter().map(|point| point.index.unwrap()).collect::<Vec<_>>());
+            let of_points = points.iter().map(|point| point.value.number().unwrap().to_bits());
+            prop_assert_eq!(numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>(), of_points.collect::<Vec<_>>());
+            prop_assert_eq!(flags, points.iter().filter_map(|point| point.flags).map(|flags| flags.0.into()).collect::<Vec<u16>>());
+            prop_assert!(points.iter().all(|point| point.time.is_none() && point.status.is_none()));
+        } else {
+            // Points of another form: without an index, with a time or a status, or no number.
+            let plain = |point: &Point<'_>| {
+                point.index.is_some() && point.time.is_none() && point.status.is_none() && point.value.number().is_some()
+            };
+            let packed_apart = bits < 2 && qualifier != 0;
+            prop_assert!(packed_apart || points.is_empty() || !points.iter().all(plain));
+        }
     }
 
     #[test]

@@ -13,12 +13,14 @@
 pub mod block;
 pub mod file;
 pub mod header;
+pub mod readings;
 pub mod table;
 pub mod value;
 
 pub use block::{Block, Blocks, Points, Trouble, TroubleCause};
 pub use file::FileObject;
 pub use header::{Prefix, Qualifier, Range};
+pub use readings::Readings;
 pub use table::{Body, Lead, Shape, Tail, shape};
 pub use value::{
     Attribute, CommandStatus, Crob, DoubleBit, EventTime, Flags, OperationType, Point, TripClose, Unfit,
