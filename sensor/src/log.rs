@@ -268,23 +268,35 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Writes one row; `fields` in the order of the log's columns.
     pub(crate) fn row(&mut self, log: Log, fields: &[Field<'_>]) {
-        self.row_after(log, None, &[], fields);
+        self.row_after(log, None, || [], fields);
     }
 
     /// Writes one row that begins with `front`, as do others: rows in a row with the same `front` have the same number,
     /// and its text is made once for all of them.
-    pub(crate) fn row_of(&mut self, log: Log, number: u64, front: &[Field<'_>], fields: &[Field<'_>]) {
+    pub(crate) fn row_of<'a, const N: usize>(
+        &mut self,
+        log: Log,
+        number: u64,
+        front: impl Fn() -> [Field<'a>; N],
+        fields: &[Field<'_>],
+    ) {
         self.row_after(log, Some(number), front, fields);
     }
 
-    fn row_after(&mut self, log: Log, number: Option<u64>, front: &[Field<'_>], fields: &[Field<'_>]) {
-        debug_assert_eq!(front.len() + fields.len(), log.columns().len(), "{log:?}");
+    fn row_after<'a, const N: usize>(
+        &mut self,
+        log: Log,
+        number: Option<u64>,
+        front: impl Fn() -> [Field<'a>; N],
+        fields: &[Field<'_>],
+    ) {
+        debug_assert_eq!(N + fields.len(), log.columns().len(), "{log:?}");
         self.rows[log as usize] += 1;
         if !self.wants(log) {
             return;
         }
         if self.watched.contains(log) {
-            let all: Vec<_> = front.iter().chain(fields).copied().collect();
+            let all: Vec<_> = front().iter().chain(fields).copied().collect();
             if !self.show(&Entry::row(log, &all, self.last)) {
                 return;
             }
@@ -295,7 +307,7 @@ impl<S: LogSink> LogWriter<S> {
         if number.is_none() || self.front.0 != number {
             let mut text = std::mem::take(&mut self.front.1);
             text.clear();
-            self.write_fields(&mut text, log.columns(), front);
+            self.write_fields(&mut text, log.columns(), &front());
             self.front = (number, text);
         }
         self.line.clear();
@@ -308,7 +320,7 @@ impl<S: LogSink> LogWriter<S> {
             line.push(b'{');
         }
         line.extend_from_slice(&self.front.1);
-        self.write_fields(&mut line, log.columns().get(front.len()..).unwrap_or_default(), fields);
+        self.write_fields(&mut line, log.columns().get(N..).unwrap_or_default(), fields);
         // The last separator becomes the row's end.
         line.pop();
         line.extend_from_slice(if self.format == LogFormat::Json { b"}\n" } else { b"\n" });

@@ -118,7 +118,7 @@ fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
 }
 
 /// Numbers below 1000, with zeros in front.
-const THREE_DIGITS: [[u8; 3]; 1000] = {
+static THREE_DIGITS: [[u8; 3]; 1000] = {
     let (mut all, mut number) = ([[0; 3]; 1000], 0);
     while number < all.len() {
         let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
@@ -128,21 +128,32 @@ const THREE_DIGITS: [[u8; 3]; 1000] = {
     all
 };
 
+/// Numbers below 1000: the digits from the left, and how many there are.
+static SMALL: [[u8; 4]; 1000] = {
+    let (mut all, mut number) = ([[0; 4]; 1000], 0);
+    while number < all.len() {
+        let [hundreds, tens, ones] = THREE_DIGITS[number];
+        all[number] = match number {
+            0..10 => [ones, 0, 0, 1],
+            10..100 => [tens, ones, 0, 2],
+            _ => [hundreds, tens, ones, 3],
+        };
+        number += 1;
+    }
+    all
+};
+
 /// Most numbers are small, and numbers are most of what is written: three octets whatever the number, then its end.
 #[inline]
 fn write_number(out: &mut Vec<u8>, number: u64) {
-    if number >= 1000 {
-        return write_large(out, number);
+    match SMALL.get(number as usize) {
+        Some([a, b, c, len]) => {
+            let end = out.len() + usize::from(*len);
+            out.extend_from_slice(&[*a, *b, *c]);
+            out.truncate(end);
+        }
+        None => write_large(out, number),
     }
-    let [hundreds, tens, ones] = THREE_DIGITS[number as usize];
-    let (text, len) = match number {
-        0..10 => ([ones, 0, 0], 1),
-        10..100 => ([tens, ones, 0], 2),
-        _ => ([hundreds, tens, ones], 3),
-    };
-    let end = out.len() + len;
-    out.extend_from_slice(&text);
-    out.truncate(end);
 }
 
 fn write_large(out: &mut Vec<u8>, number: u64) {
@@ -188,9 +199,13 @@ pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         | Field::Octets([]) => out.extend_from_slice(b"(empty)"),
         Field::Text(text) => write_escaped(out, text.as_bytes(), false),
         Field::Name(name) => out.extend_from_slice(name.as_bytes()),
-        Field::Counts(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
-        Field::Indices(items) => write_items(out, items, |out, item| write_number(out, u64::from(item))),
-        Field::Numbers(items) => write_items(out, items, write_float),
+        Field::Counts(items) => {
+            write_numbers(out, items, usize::from, |out, item| write_large(out, item.into()));
+        }
+        Field::Indices(items) => {
+            write_numbers(out, items, |item| item as usize, |out, item| write_large(out, item.into()));
+        }
+        Field::Numbers(items) => write_numbers(out, items, small, write_float),
         Field::Times(items) => write_items(out, items, write_seconds),
         Field::Objects(items) => write_items(out, items, write_object),
         Field::Float(number) => write_float(out, number),
@@ -213,6 +228,43 @@ fn write_object(out: &mut Vec<u8>, (group, variation): (u8, u8)) {
     write_number(out, group.into());
     out.push(b'v');
     write_number(out, variation.into());
+}
+
+/// Numbers with commas between them. The small ones, nearly all that polls bring, are put together apart from `out`;
+/// `small` has what is one of them as it is, and `other` writes what is none.
+fn write_numbers<T: Copy>(
+    out: &mut Vec<u8>,
+    items: &[T],
+    small: impl Fn(T) -> usize,
+    other: impl Fn(&mut Vec<u8>, T),
+) {
+    const TOGETHER: usize = 64;
+    for some in items.chunks(TOGETHER) {
+        let (mut text, mut end) = ([0; 4 * TOGETHER], 0);
+        for item in some {
+            if let (Some(known), Some(place)) = (SMALL.get(small(*item)), text.get_mut(end..end + 4)) {
+                place.copy_from_slice(known);
+                end += usize::from(known[3]);
+            } else {
+                out.extend_from_slice(&text[..end]);
+                end = 0;
+                other(out, *item);
+            }
+            text[end] = b',';
+            end += 1;
+        }
+        out.extend_from_slice(&text[..end]);
+    }
+    if !items.is_empty() {
+        // The last comma.
+        out.pop();
+    }
+}
+
+/// A number that [`SMALL`] may have, or one that it has not.
+fn small(number: f64) -> usize {
+    let whole = number as u16;
+    if f64::from(whole) == number { whole.into() } else { usize::MAX }
 }
 
 fn write_items<T: Copy>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, T)) {
@@ -303,7 +355,7 @@ pub(crate) fn write_json(out: &mut Vec<u8>, field: Field<'_>) {
             out.push(b'[');
             match field {
                 Field::Numbers(items) => {
-                    write_items(out, items, |out, item| write_json(out, Field::Float(item)));
+                    write_numbers(out, items, small, |out, item| write_json(out, Field::Float(item)));
                 }
                 Field::Counts([]) | Field::Indices([]) | Field::Times([]) => {}
                 _ => write_tsv(out, field),

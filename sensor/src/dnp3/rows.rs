@@ -109,7 +109,7 @@ pub(super) fn object<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
     }
     let [count, low, high] = if answers { zeeks_range(block) } else { [Field::Unset; 3] };
     let row = [name(function.name()), Field::Name(object), count, low, high];
-    log.row_of(Log::Dnp3Objects, head.number, &head.directed(), &row);
+    log.row_of(Log::Dnp3Objects, head.number, || head.directed(), &row);
 }
 
 /// Number of objects, first and last index as Zeek has them.
@@ -158,7 +158,7 @@ pub(super) fn control<S: LogSink>(
         Field::Count(crob.off_time_ms.into()),
         status,
     ];
-    log.row_of(Log::Dnp3Control, head.number, &head.directed(), &row);
+    log.row_of(Log::Dnp3Control, head.number, || head.directed(), &row);
 }
 
 /// `dnp3_detailed.log`: a fragment, or a frame without one.
@@ -200,7 +200,7 @@ pub(super) fn detailed<S: LogSink>(
         fragment.map_or(Field::Unset, |fragment| Field::Count(fragment.octets().len() as u64)),
         malformed.into(),
     ];
-    log.row_of(Log::Dnp3Detailed, head.number, &head.directed(), &row);
+    log.row_of(Log::Dnp3Detailed, head.number, || head.directed(), &row);
 }
 
 /// Values of one object header, side by side; what none of its points has is empty.
@@ -246,5 +246,5 @@ pub(super) fn values<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
         or_unset(columns.times.is_empty(), Field::Times(&columns.times)),
         or_unset(texts.is_empty(), Field::Set(&texts)),
     ];
-    log.row_of(Log::Dnp3Values, head.number, &head.directed(), &row);
+    log.row_of(Log::Dnp3Values, head.number, || head.directed(), &row);
 }
