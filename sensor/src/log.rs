@@ -12,7 +12,7 @@ use record::VirtualTime;
 use crate::columns::{self, Columns};
 use crate::filter::Filter;
 use crate::output::{About, Entry, Output};
-use crate::row::{Field, civil, header, write_json, write_tsv};
+use crate::row::{Field, civil, header, write_cell, write_json};
 pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
 
 /// One of the sensor's logs.
@@ -332,8 +332,7 @@ impl<S: LogSink> LogWriter<S> {
     fn write_fields(&self, out: &mut Vec<u8>, columns: &[(&str, &str)], fields: &[Field<'_>]) {
         if self.format == LogFormat::Tsv {
             for field in fields {
-                write_tsv(out, *field);
-                out.push(b'\t');
+                write_cell(out, *field);
             }
             return;
         }

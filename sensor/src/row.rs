@@ -156,6 +156,21 @@ fn write_number(out: &mut Vec<u8>, number: u64) {
     }
 }
 
+/// A number and what stands behind it.
+#[inline]
+fn write_number_and(out: &mut Vec<u8>, number: u64, then: u8) {
+    let Some(known) = SMALL.get(number as usize) else {
+        write_large(out, number);
+        return out.push(then);
+    };
+    let (mut text, len) = (*known, usize::from(known[3] & 3));
+    text[len] = then;
+    let end = out.len() + len + 1;
+    out.extend_from_slice(&text);
+    out.truncate(end);
+}
+
+#[inline(never)]
 fn write_large(out: &mut Vec<u8>, number: u64) {
     write_number(out, number / 1000);
     out.extend_from_slice(&THREE_DIGITS[(number % 1000) as usize]);
@@ -164,12 +179,11 @@ fn write_large(out: &mut Vec<u8>, number: u64) {
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
-            for (index, octet) in address.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push(b'.');
-                }
-                write_number(out, u64::from(octet));
-            }
+            let [a, b, c, d] = address.octets().map(u64::from);
+            write_number_and(out, a, b'.');
+            write_number_and(out, b, b'.');
+            write_number_and(out, c, b'.');
+            write_number(out, d);
         }
         // Writing to a Vec cannot fail.
         IpAddr::V6(address) => drop(write!(out, "{address}")),
@@ -184,7 +198,21 @@ pub(crate) fn address_text(address: IpAddr) -> String {
     String::from_utf8(octets).unwrap_or_default()
 }
 
-pub(crate) fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
+/// A field and the tab behind it; short ones in one go.
+#[inline]
+pub(crate) fn write_cell(out: &mut Vec<u8>, field: Field<'_>) {
+    match field {
+        Field::Unset => out.extend_from_slice(b"-\t"),
+        Field::Bool(value) => out.extend_from_slice(if value { b"T\t" } else { b"F\t" }),
+        Field::Count(count) => write_number_and(out, count, b'\t'),
+        _ => {
+            write_tsv(out, field);
+            out.push(b'\t');
+        }
+    }
+}
+
+fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
     match field {
         Field::Unset => out.push(b'-'),
         Field::Time(nanos) | Field::Interval(nanos) => write_seconds(out, nanos),

@@ -215,6 +215,9 @@ fn secret(destination: &Destination) -> io::Result<Option<String>> {
 
 impl Output for Delivery {
     fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        if !self.wants(entry.log()) {
+            return Ok(());
+        }
         self.json.clear();
         if !self.destination.rendering.write(entry, &mut self.json) {
             return Ok(());
