@@ -137,7 +137,9 @@ fn process_sentence(broken: &Broken<'_>, names: &[&str]) -> String {
 fn grid_sentence(strain: &Strain, breaker: &str) -> String {
     if !strain.joined.is_empty() {
         let parts = strain.joined.join(" and ");
-        return format!("closing of {breaker}: {parts} run apart, and the synchronism check is bypassed");
+        return format!(
+            "closing of {breaker} would join parts that run apart ({parts}), with the synchronism check bypassed"
+        );
     }
     let mut text = format!("opening of {breaker}");
     match (&strain.last_of, &strain.line) {

@@ -207,7 +207,11 @@ impl Grid {
         let sum = |parts: &[&Part], is_unit: bool| -> f64 {
             parts.iter().filter(|part| part.is_unit == is_unit).map(|part| power(part)).sum()
         };
-        let alive: Vec<&Part> = self.parts.iter().filter(|part| is_closed(part.breaker)).collect();
+        let mut alive: Vec<&Part> = self.parts.iter().filter(|part| is_closed(part.breaker)).collect();
+        // What no unit feeds is dead already.
+        let before = self.pieces(&is_closed);
+        let fed: Vec<usize> = alive.iter().filter(|part| part.is_unit).map(|part| before[part.bus]).collect();
+        alive.retain(|part| fed.contains(&before[part.bus]));
         let demand = sum(&alive, false);
 
         let line = self.lines.iter().find(|line| line.breakers.contains(&breaker));
@@ -221,15 +225,10 @@ impl Grid {
                 };
                 let (one, other) = ((one, within(one)), (other, within(other)));
                 let weight = |parts: &[&Part]| sum(parts, true) + sum(parts, false);
-                let (lesser, rest) =
-                    if weight(&one.1) < weight(&other.1) { (one, other) } else { (other, one) };
-                // Where no unit is left on either side, both were dead.
-                if sum(&lesser.1, true) + sum(&rest.1, true) > NOTHING {
-                    let mut buses = (0..self.buses.len()).filter(|bus| pieces[*bus] == lesser.0);
-                    last_of =
-                        buses.next().filter(|_| buses.next().is_none()).map(|bus| self.buses[bus].clone());
-                    cut = lesser.1;
-                }
+                let lesser = if weight(&one.1) < weight(&other.1) { one } else { other };
+                let mut buses = (0..self.buses.len()).filter(|bus| pieces[*bus] == lesser.0);
+                last_of = buses.next().filter(|_| buses.next().is_none()).map(|bus| self.buses[bus].clone());
+                cut = lesser.1;
             }
         } else {
             cut.extend(alive.iter().find(|part| part.breaker == breaker));
@@ -424,6 +423,7 @@ mod tests {
         assert_eq!(bench.write("52-87", 0.0), None, "the other end of a line that is out");
         let strain = bench.write("52-89", 0.0).unwrap();
         assert_eq!((strain.last_of.as_deref(), strain.cut[0].as_str()), (Some("8"), "load L8"));
+        assert_eq!(bench.write("52L8", 0.0), None, "a load that nothing feeds");
     }
 
     #[test]
