@@ -16,7 +16,7 @@ use crate::texts::Texts;
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
-const BUNDLED: [(&str, &str, &str); 7] = [
+const BUNDLED: [(&str, &str, &str); 8] = [
     (
         "first-shift",
         include_str!("../scenarios/first-shift/scenario.toml"),
@@ -51,6 +51,11 @@ const BUNDLED: [(&str, &str, &str); 7] = [
         "switching-order",
         include_str!("../scenarios/switching-order/scenario.toml"),
         include_str!("../scenarios/switching-order/texts/en.toml"),
+    ),
+    (
+        "far-tank",
+        include_str!("../scenarios/far-tank/scenario.toml"),
+        include_str!("../scenarios/far-tank/texts/en.toml"),
     ),
 ];
 

@@ -57,6 +57,8 @@ const TICKET_LEAD: Duration = Duration::from_mins(10);
 pub struct Stage {
     scene: Scene,
     hmi: Option<Hmi>,
+    /// Stations that keep sessions to outstations.
+    front_ends: Vec<Hmi>,
     historian: Option<Historian>,
     plan: Rc<Plan>,
     entries: Rc<RefCell<u64>>,
@@ -99,6 +101,7 @@ pub fn stage(
     let mut stage = Stage {
         scene: scene.clone(),
         hmi: None,
+        front_ends: Vec::new(),
         historian: None,
         plan: Rc::new(plan.clone()),
         entries: Rc::default(),
@@ -120,6 +123,7 @@ pub fn stage(
                 let polling = Polling { events: period_of(period), integrity: period_of(integrity) };
                 hmi.start_front_end(&polled, polling);
                 spawner.spawn("front end desktop", remote::serve_desktop(hmi.clone()));
+                stage.front_ends.push(hmi.clone());
                 stage.hmi.get_or_insert(hmi);
             }
             Actor::Historian { on, period, stale_register } => {
@@ -257,8 +261,8 @@ impl Stage {
                 intruder::write(scene, act, &from, &values(writes), *every, until(lasts)).await;
             }
             Deed::Master { from, device, requests } => {
-                let line = self.hmi.as_ref().filter(|hmi| hmi.host.name() == from.get_ref().as_str());
-                let line = line.and_then(|hmi| hmi.lines.borrow().get(device.get_ref()).cloned());
+                let own = self.front_ends.iter().find(|it| it.host.name() == from.get_ref().as_str());
+                let line = own.and_then(|it| it.lines.borrow().get(device.get_ref()).cloned());
                 if line.is_some() {
                     front_end::hand_in(line, act, requests.clone()).await;
                 } else {

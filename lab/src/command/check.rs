@@ -141,7 +141,7 @@ fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
     row.findings_above_low = matters().count();
     let hostile = || truth.iter().filter(|step| step.verdict == Verdict::Attack);
     let Some(first) = hostile().map(|step| step.start).min() else {
-        if let Some(finding) = matters().next() {
+        if let Some(finding) = matters().find(|finding| !tells_of_a_fault(finding, truth)) {
             row.problems
                 .push(format!("false alarm at {}: {} ({})", finding.t, finding.message, finding.rule));
         }
@@ -160,7 +160,7 @@ fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
     }
     let found = matters().map(|finding| finding.t).filter(|t| *t >= first).min();
     row.first_finding_s = found.map(|t| t.since(first).as_secs_f64());
-    if let Some(finding) = matters().find(|finding| finding.t < first) {
+    if let Some(finding) = matters().find(|finding| finding.t < first && !tells_of_a_fault(finding, truth)) {
         row.problems.push(format!("false alarm at {}: {} ({})", finding.t, finding.message, finding.rule));
     }
     let deadline = first_scan_or_write_over(hostile());
@@ -171,6 +171,12 @@ fn judge_findings(row: &mut Row, findings: &[Finding], truth: &[TruthStep]) {
         (None, _) => row.problems.push("no finding of medium or above".to_owned()),
         _ => {}
     }
+}
+
+/// Whether a finding names the point that a labelled fault is upon: the plant is not well, and the sensor says so.
+fn tells_of_a_fault(finding: &Finding, truth: &[TruthStep]) -> bool {
+    let mut faults = truth.iter().filter(|step| step.verdict == Verdict::Fault && step.start <= finding.t);
+    faults.any(|fault| finding.entities.contains(&fault.target))
 }
 
 fn shows_on_the_network(step: &TruthStep) -> bool {

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod command;
+mod far_tank;
 mod house;
 mod live;
 mod power;

@@ -54,6 +54,11 @@ fn switching_order_is_the_same_twice() {
 }
 
 #[test]
+fn far_tank_is_the_same_twice() {
+    check_same("far-tank");
+}
+
+#[test]
 fn every_scenario_has_its_test_of_sameness() {
     let listed: Vec<serde_json::Value> =
         serde_json::from_str(&crate::command::done(["list", "scenarios", "--json"])).unwrap();
@@ -67,7 +72,8 @@ fn every_scenario_has_its_test_of_sameness() {
             "ordinary-day",
             "breaker-sweep",
             "aurora",
-            "switching-order"
+            "switching-order",
+            "far-tank"
         ],
         "add a test of sameness above"
     );

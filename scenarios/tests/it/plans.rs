@@ -154,3 +154,20 @@ fn an_ordinary_day_has_four_labelled_events_and_no_attack() {
     assert_eq!(plan.end, VirtualTime::from_secs(86_400));
     assert!(plan.events.iter().filter(|e| matches!(e.deed, Deed::Trim { .. })).count() > 20);
 }
+
+#[test]
+fn the_far_tank_has_three_labelled_events_and_no_attack() {
+    let plan = plan("far-tank", 3);
+    let labelled: Vec<_> = plan.events.iter().filter(|e| e.kind == EventKind::Benign).collect();
+    assert_eq!(
+        labelled.iter().map(|e| e.id.as_str()).collect::<Vec<_>>(),
+        ["point-check", "drift", "pressure-check"]
+    );
+    assert_eq!(labelled.iter().filter(|e| e.ticket.is_some()).count(), 2);
+    assert_eq!(plan.steps().count(), 0);
+    assert_eq!(plan.station(), "hmi", "the operator's writes come from the works");
+    assert_eq!(
+        plan.faults(&Cast::full()).iter().map(|fault| fault.tag.as_str()).collect::<Vec<_>>(),
+        ["LIT-401"]
+    );
+}
