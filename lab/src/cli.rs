@@ -6,19 +6,49 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// An industrial control system lab in one program.
 ///
-/// Without a command it plays `first-shift`: five minutes at a water works, and one question. Was this an
-/// attack, a fault, or authorised work?
+/// Without a command it starts a live lab and opens its console in the browser: a water works, its network, an
+/// analyst's desk, and one question. Was this an attack, a fault, or authorised work?
 #[derive(Debug, Parser)]
 #[command(
     name = "fieldrange",
     version,
-    after_help = "Example:\n  fieldrange                                   play the first shift\n  fieldrange simulate oldsmar --seed 7 --out runs/oldsmar-7\n\nExit codes: 0 done, 1 done and something was found wrong, 2 the input was not usable."
+    after_help = "Example:\n  fieldrange                                   a live lab with its console on 127.0.0.1\n  fieldrange shift                             the same in a terminal, five minutes\n  fieldrange simulate oldsmar --seed 7 --out runs/oldsmar-7\n\nExit codes: 0 done, 1 done and something was found wrong, 2 the input was not usable."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
     #[command(flatten)]
-    pub(crate) shift: ShiftArgs,
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Scenario that is live when the console opens; see `fieldrange list scenarios`.
+    #[arg(long, default_value = "first-shift")]
+    pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) which: WhichRun,
+    /// Virtual seconds per second.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) speed: u32,
+    /// Open the console without a lab: the facilitator makes teams and starts them.
+    #[arg(long)]
+    pub(crate) empty: bool,
+    /// Port of the console.
+    #[arg(long, default_value_t = 8600)]
+    pub(crate) port: u16,
+    /// Address on which console and forwards listen. Anything but loopback lets others in.
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) listen: std::net::Ipv4Addr,
+    /// Another name by which browsers may call the console. May be given several times.
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Let real clients reach a virtual host of the first lab: PORT=ADDRESS:PORT. May be given several times.
+    #[arg(long = "forward", value_name = "PORT=ADDR:PORT")]
+    pub(crate) forwards: Vec<Forward>,
+    /// Directory of the store and of the records.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub(crate) data: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -42,6 +72,9 @@ pub(crate) struct ShiftArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Stand a first shift in the terminal: five minutes at a water works, and one question.
+    #[command(after_help = "Example:\n  fieldrange shift --blind --seed 2")]
+    Shift(ShiftArgs),
     /// Run a scenario live, paced by the clock on the wall, with port forwards for real clients.
     #[command(
         after_help = "Example:\n  fieldrange run --live --forward 5020=192.168.1.101:502\n  mbpoll -m tcp -p 5020 -a 1 -t 4 -r 41 127.0.0.1\n\nForwards listen on 127.0.0.1 only, unless --listen names another address. Commands on standard input:\n  pause, resume, speed N, write TAG VALUE, values, stop"

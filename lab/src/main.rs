@@ -7,14 +7,17 @@ mod action;
 mod assembly;
 mod cli;
 mod command;
+mod console;
 mod exit;
 mod journal;
 mod kernel_thread;
+mod live;
 mod order;
 mod process_table;
 mod progress;
 mod recording;
 mod remarkable;
+mod store;
 mod story;
 mod truth;
 mod twin;
@@ -31,7 +34,8 @@ fn main() -> ExitCode {
     end_quietly_with_the_reader();
     let cli = Cli::parse();
     let done = match &cli.command {
-        None => command::shift::shift(&cli.shift),
+        None => command::serve::serve(&cli.serve),
+        Some(Command::Shift(args)) => command::shift::shift(args),
         Some(Command::Run(args)) => command::run::run(args),
         Some(Command::Simulate(args)) => command::simulate::simulate(args),
         Some(Command::Plant(args)) => command::plant::plant(args),

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Result, bail};
-use record::RunManifest;
-use scenarios::Scenario;
+use record::{RunManifest, VirtualTime};
+use scenarios::{Plan, Scenario};
 use site::Site;
 
 use crate::cli::WhichRun;
@@ -58,4 +59,10 @@ pub(crate) fn free_directory(name: &str) -> PathBuf {
         .chain((2..TRIED_MAX).map(|n| Path::new("runs").join(format!("{name}-{n}"))))
         .find(|path| !path.exists())
         .unwrap_or(first)
+}
+
+/// Until when nobody has to look: ordinary work for so many seconds of plant, then the first thing that is not.
+pub(crate) fn quiet_until(plan: &Plan, ordinary_s: u64) -> VirtualTime {
+    let first = plan.events.iter().filter(|event| event.severity > 0).map(|event| event.at).min();
+    first.unwrap_or(plan.end) - Duration::from_secs(ordinary_s)
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use net::{KernelError, LiveControl, MirrorConsumer, Pace, PcapngWriter};
 use record::run::HashedFile;
@@ -49,9 +50,18 @@ pub(crate) enum Drive {
     /// As fast as the machine can, with a person's actions at given times, in order.
     Fast { acts: Vec<(VirtualTime, String)> },
     /// Paced by the wall clock. The control is sent out before the run begins.
-    Live { pace: Pace, control: Sender<LiveControl>, end: VirtualTime },
-    /// As it was recorded.
-    Replay { inputs: Vec<OutsideInput>, end: VirtualTime },
+    Live { pace: Pace, control: Sender<LiveControl>, end: VirtualTime, past: Option<Past> },
+    /// As it was recorded; `ended_early` is why the run itself was not longer.
+    Replay { inputs: Vec<OutsideInput>, end: VirtualTime, ended_early: Option<String> },
+}
+
+/// The part of a live run that has been: it is made again before the rest goes on live.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Past {
+    /// What came from outside.
+    pub(crate) inputs: Vec<OutsideInput>,
+    /// How far it came.
+    pub(crate) until: VirtualTime,
 }
 
 /// What a recorded run came to.
@@ -77,11 +87,22 @@ pub(crate) enum RunError {
     Write(#[from] io::Error),
 }
 
+/// Gets the lab as it stands, before the first event.
+pub(crate) type AssemblyWatcher = Box<dyn FnOnce(&Assembly)>;
+/// Gets each action of a person with what came of it: a sentence, or what to write instead.
+pub(crate) type ActionWatcher = Box<dyn FnMut(VirtualTime, &str, &str, &Result<String, String>)>;
+
 /// Who looks on besides the record.
 #[derive(Default)]
 pub(crate) struct Audience {
+    pub(crate) assembled: Option<AssemblyWatcher>,
     pub(crate) each_step: Option<StepWatcher>,
     pub(crate) each_frame: Option<MirrorConsumer>,
+    pub(crate) each_action: Option<ActionWatcher>,
+    /// Told once, when the run has ended and its twins begin.
+    pub(crate) driven: Option<Box<dyn FnOnce(VirtualTime)>>,
+    /// The record's files are being read while they grow: they are written out about once in so long, host's time.
+    pub(crate) reads_along: Option<Duration>,
 }
 
 /// First write that failed, over all writers of a run.
@@ -119,6 +140,10 @@ pub(crate) fn record_run(
     watchers.each_step.push(process_watcher(new_file("process.csv")?, Arc::clone(site), failure.clone()));
     let (trend, watch_trend) = trend_watcher();
     watchers.each_step.push(watch_trend);
+    let to_write_out: Rc<RefCell<Option<WriteOut>>> = Rc::default();
+    if let Some(every) = audience.reads_along {
+        watchers.each_step.push(write_out_watcher(every, to_write_out.clone(), failure.clone()));
+    }
     watchers.each_step.extend(audience.each_step);
     let mut assembly = Assembly::new(plan, &Cast::full(), site, watchers)?;
 
@@ -127,10 +152,21 @@ pub(crate) fn record_run(
     }
     let capture = install_capture(&assembly, plan, new_file("span.pcapng")?, &failure)?;
     let sensor = install_sensor(&assembly, order, &shared_writer, new_file(FINDINGS)?)?;
-    install_outside(&mut assembly, new_file("outside.jsonl")?, &failure, &journal);
+    install_outside(&mut assembly, new_file("outside.jsonl")?, &failure, &journal, audience.each_action);
+    let (flushed_sensor, flushed_files) = (sensor.clone(), shared_writer.clone());
+    *to_write_out.borrow_mut() = Some(Box::new(move || {
+        flushed_sensor.borrow_mut().flush()?;
+        flushed_files.borrow().flush().map_err(io::Error::other)
+    }));
+    if let Some(assembled) = audience.assembled {
+        assembled(&assembly);
+    }
 
     let has_actions = !matches!(&drive, Drive::Fast { acts } if acts.is_empty());
     let (end, ended_early) = drive_to_end(&mut assembly, drive, plan.end)?;
+    if let Some(driven) = audience.driven {
+        driven(end);
+    }
 
     let actual = Fate { harm: assembly.harm(), events: assembly.plant_events(), trend: trend.take() };
     let mut truth = assembly.stage.truth();
@@ -142,6 +178,7 @@ pub(crate) fn record_run(
     let frames = capture.borrow().frames();
     failure.keep(capture.borrow_mut().flush());
     drop(assembly);
+    to_write_out.take();
     journal.finish()?;
     let summary = sensor.borrow_mut().finish()?;
     failure.told()?;
@@ -160,7 +197,7 @@ pub(crate) fn record_run(
         duration: end,
         site: plan.site.clone(),
         topology: topology.into_iter().map(|(address, name)| (address.to_string(), name)).collect(),
-        ended_early: ended_early.map(|error| error.to_string()),
+        ended_early,
         files: BTreeMap::new(),
     };
     let writer =
@@ -184,8 +221,9 @@ fn drive_to_end(
     assembly: &mut Assembly,
     drive: Drive,
     plan_end: VirtualTime,
-) -> Result<(VirtualTime, Option<KernelError>), LabError> {
+) -> Result<(VirtualTime, Option<String>), LabError> {
     let kernel = &mut assembly.kernel;
+    let mut told = None;
     let (end, result) = match drive {
         Drive::Fast { acts } => {
             let mut result = Ok(());
@@ -196,18 +234,22 @@ fn drive_to_end(
             }
             (plan_end, result.and_then(|()| kernel.run_until(plan_end)))
         }
-        Drive::Live { pace, control, end } => {
+        Drive::Live { pace, control, end, past } => {
             // Nobody listens where the other side gave up before the run began; then it runs to its end.
             let _ = control.send(kernel.live_control());
-            let result = kernel.run_live(pace, end).map(|_| ());
+            let again = past.map_or(Ok(()), |past| kernel.run_replay(&past.inputs, past.until));
+            let result = again.and_then(|()| kernel.run_live(pace, end)).map(|_| ());
             (kernel.now().min(end), result)
         }
-        Drive::Replay { inputs, end } => (end, kernel.run_replay(&inputs, end)),
+        Drive::Replay { inputs, end, ended_early } => {
+            told = ended_early;
+            (end, kernel.run_replay(&inputs, end))
+        }
     };
     match result {
-        Ok(()) => Ok((end, None)),
+        Ok(()) => Ok((end, told)),
         Err(error @ (KernelError::TaskPanicked { .. } | KernelError::Stuck { .. })) => {
-            Ok((kernel.now(), Some(error)))
+            Ok((kernel.now(), Some(error.to_string())))
         }
         Err(error) => Err(error.into()),
     }
@@ -249,6 +291,25 @@ fn process_watcher(out: HashedFile, site: Arc<Site>, failure: Failure) -> StepWa
         }
         if let Some((columns, table)) = &mut state {
             failure.keep(table.row(now, columns, plant));
+        }
+    })
+}
+
+type WriteOut = Box<dyn FnMut() -> io::Result<()>>;
+
+fn write_out_watcher(
+    every: Duration,
+    write_out: Rc<RefCell<Option<WriteOut>>>,
+    failure: Failure,
+) -> StepWatcher {
+    // Only how soon something is on the disk depends on the host's clock, never what.
+    let mut last = Instant::now();
+    Box::new(move |_, _, _| {
+        if last.elapsed() >= every
+            && let Some(write_out) = &mut *write_out.borrow_mut()
+        {
+            failure.keep(write_out());
+            last = Instant::now();
         }
     })
 }
@@ -305,19 +366,29 @@ fn install_sensor(
     Ok(sensor)
 }
 
-fn install_outside(assembly: &mut Assembly, mut out: HashedFile, failure: &Failure, journal: &Journal) {
+/// What came from outside is on its way to the disk before it takes effect: a run that is cut off can be made again.
+fn install_outside(
+    assembly: &mut Assembly,
+    mut out: HashedFile,
+    failure: &Failure,
+    journal: &Journal,
+    mut each_action: Option<ActionWatcher>,
+) {
     let failure = failure.clone();
     assembly.kernel.on_outside_input(Box::new(move |input| {
         let line = serde_json::to_string(input).map_err(io::Error::from);
-        failure.keep(line.and_then(|line| writeln!(out, "{line}")));
+        failure.keep(line.and_then(|line| writeln!(out, "{line}")).and_then(|()| out.flush()));
     }));
     let (stage, journal) = (assembly.stage.clone(), journal.clone());
-    assembly.kernel.on_action(Box::new(move |t, command| {
+    assembly.kernel.on_action(Box::new(move |t, source, command| {
         let outcome = crate::action::act(&stage, command);
         let data = match &outcome {
-            Ok(()) => serde_json::json!({ "command": command }),
+            Ok(_) => serde_json::json!({ "command": command }),
             Err(problem) => serde_json::json!({ "command": command, "refused": problem }),
         };
         journal.report(t, EventSource::Trainee, "action", data);
+        if let Some(watch) = &mut each_action {
+            watch(t, source, command, &outcome);
+        }
     }));
 }

@@ -9,7 +9,7 @@
 //! never waits for a poll and never alters one: its place in time is its own. Commands to outstations leave by the session
 //! that `front_end` keeps.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::rc::Rc;
@@ -80,11 +80,13 @@ pub(crate) struct Hmi {
     pub(crate) view: Rc<RefCell<HmiView>>,
     /// Sessions to outstations, by controller.
     pub(crate) lines: Rc<RefCell<BTreeMap<String, Line>>>,
+    /// A person sits here: alarms wait for them.
+    pub(crate) is_attended: Rc<Cell<bool>>,
 }
 
 impl Hmi {
     pub(crate) fn new(scene: Scene, host: Host) -> Self {
-        Self { scene, host, view: Rc::default(), lines: Rc::default() }
+        Self { scene, host, view: Rc::default(), lines: Rc::default(), is_attended: Rc::default() }
     }
 
     /// Starts polling every controller of the site that answers Modbus.
@@ -219,13 +221,25 @@ impl Hmi {
         let (hmi, tag) = (self.clone(), tag.to_owned());
         self.scene.spawner.spawn("operator acknowledges", async move {
             hmi.scene.clock.sleep(delay).await;
-            hmi.acknowledge(&tag, now);
+            if !hmi.is_attended.get() {
+                hmi.acknowledge(&tag, now);
+            }
         });
+    }
+
+    /// Acknowledges the alarm that a tag shows now. False where it shows none that waits for it.
+    pub(crate) fn acknowledge_shown(&self, tag: &str) -> bool {
+        let since = {
+            let view = self.view.borrow();
+            view.alarms.iter().find(|a| a.tag == tag && !a.is_acknowledged).map(|alarm| alarm.since)
+        };
+        since.inspect(|since| self.acknowledge(tag, *since)).is_some()
     }
 
     fn acknowledge(&self, tag: &str, since: VirtualTime) {
         let mut view = self.view.borrow_mut();
-        let Some(alarm) = view.alarms.iter_mut().find(|a| a.tag == tag && a.since == since) else { return };
+        let waits = |a: &&mut HmiAlarm| a.tag == tag && a.since == since && !a.is_acknowledged;
+        let Some(alarm) = view.alarms.iter_mut().find(waits) else { return };
         alarm.is_acknowledged = true;
         view.alarms.retain(|alarm| alarm.is_standing || !alarm.is_acknowledged);
         drop(view);

@@ -44,6 +44,15 @@ pub enum StageError {
         /// The tag.
         tag: String,
     },
+    /// The site names no safe stop.
+    #[error("this site has no safe stop: its documentation names none")]
+    NoSafeStop,
+    /// No such alarm waits.
+    #[error("no alarm {tag:?} waits to be acknowledged")]
+    NoSuchAlarm {
+        /// What was asked for.
+        tag: String,
+    },
     /// The scenario has no operator station.
     #[error("this scenario has no operator station")]
     NoStation,
@@ -176,19 +185,49 @@ impl Stage {
     /// The operator enters a value at the station; it travels over the network and shows in [`Stage::view`] once it
     /// is polled. It is taken at the station's next cycle, at most 0.2 s later, between two scans of the controllers.
     pub fn operator_write(&self, tag: &str, value: f64) -> Result<(), StageError> {
-        let hmi = self.hmi.clone().ok_or(StageError::NoStation)?;
         if self.scene.taker(tag).is_none() {
             return Err(StageError::NoSuchPoint { tag: tag.to_owned() });
         }
+        self.operator_enters(vec![(tag.to_owned(), value)])
+    }
+
+    fn operator_enters(&self, values: Vec<(String, f64)>) -> Result<(), StageError> {
+        let hmi = self.hmi.clone().ok_or(StageError::NoStation)?;
         let number = self.entries.replace_with(|n| *n + 1);
         let act = self.scene.chronicle.act(Rc::new(PlannedEvent::unlabelled("operator")));
         let at = between_scans(self.scene.clock.now(), number % 16 * 1_000_000);
-        let values = vec![(tag.to_owned(), value)];
         self.scene.spawner.spawn("operator enters a value", async move {
             hmi.scene.clock.sleep_until(at).await;
             hmi.enter(&act, &values).await;
         });
         Ok(())
+    }
+
+    /// The operator presses the button for the safe stop of the site. Number of values that are written.
+    pub fn operator_safe_stop(&self) -> Result<usize, StageError> {
+        let stop = self.scene.site.safe_stop.clone();
+        if stop.is_empty() {
+            return Err(StageError::NoSafeStop);
+        }
+        let values = stop.iter().map(|write| (write.tag.get_ref().clone(), write.value)).collect();
+        self.operator_enters(values)?;
+        Ok(stop.len())
+    }
+
+    /// The operator acknowledges an alarm at the station.
+    pub fn operator_acknowledge(&self, tag: &str) -> Result<(), StageError> {
+        let hmi = self.hmi.as_ref().ok_or(StageError::NoStation)?;
+        let stations = std::iter::once(hmi).chain(&self.front_ends);
+        // Every station that shows it takes note; one that shows it is enough.
+        let taken = stations.filter(|station| station.acknowledge_shown(tag)).count();
+        if taken > 0 { Ok(()) } else { Err(StageError::NoSuchAlarm { tag: tag.to_owned() }) }
+    }
+
+    /// A person sits at the station from now on: the scripted operator acknowledges nothing any more.
+    pub fn operator_attends(&self) {
+        for station in self.hmi.iter().chain(&self.front_ends) {
+            station.is_attended.set(true);
+        }
     }
 
     /// Lines for the journal since the last call, by time.

@@ -127,8 +127,8 @@ impl LiveControl {
 
 /// Gets every outside input as it takes effect.
 pub type InputConsumer = Box<dyn FnMut(&OutsideInput)>;
-/// Carries out the actions of persons: when, and what was asked.
-pub type ActionHandler = Box<dyn FnMut(VirtualTime, &str)>;
+/// Carries out the actions of persons: when, through what, and what was asked.
+pub type ActionHandler = Box<dyn FnMut(VirtualTime, &str, &str)>;
 
 /// The kernel's side.
 pub(crate) struct Live {
@@ -337,7 +337,7 @@ impl Kernel {
             }
             Outside::Action { command } => {
                 for handler in &mut self.live.action_handlers {
-                    handler(kept.t, command);
+                    handler(kept.t, &kept.source, command);
                 }
             }
         }

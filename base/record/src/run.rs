@@ -184,6 +184,14 @@ impl RunWriter {
         Ok(file)
     }
 
+    /// Writes out what the files hold back: somebody may be reading along.
+    pub fn flush(&self) -> Result<(), RecordError> {
+        for (name, file) in &self.files {
+            file.inner.borrow_mut().out.flush().map_err(at(&self.directory.join(name)))?;
+        }
+        Ok(())
+    }
+
     /// Writes one JSON line per item into a new file.
     pub fn json_lines<T: Serialize>(&mut self, name: &str, items: &[T]) -> Result<(), RecordError> {
         let path = self.directory.join(name);

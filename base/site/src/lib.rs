@@ -22,4 +22,4 @@ pub use file::{FileError, parse_toml};
 pub use grid::{Grid, GridCheck, GridLine, GridPart};
 pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, WideAreaLink, Zone};
 pub use site::Site;
-pub use tag::{Tag, TagKind, Tie, TieLaw};
+pub use tag::{SafeStop, Tag, TagKind, Tie, TieLaw};

@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 
 use crate::file::Source;
-use crate::{Access, Device, FileError, FirewallRule, Grid, Host, Peer, Subnet, Tag, Tie, Zone};
+use crate::{
+    Access, Device, FileError, FirewallRule, Grid, Host, Peer, SafeStop, Subnet, Tag, TagKind, Tie, Zone,
+};
 
 /// What is written down about one plant.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +33,10 @@ pub struct Site {
     /// Tags.
     #[serde(rename = "tag")]
     pub tags: Vec<Tag>,
+    /// What one button of the operator's does, in order: a state in which nothing can go further wrong. Empty where the
+    /// plant has none.
+    #[serde(default)]
+    pub safe_stop: Vec<SafeStop>,
     /// Controllers.
     #[serde(rename = "device")]
     pub devices: Vec<Device>,
@@ -245,6 +251,23 @@ impl Site {
                     &tag.name,
                     format!("{name}: low must be below high"),
                     "swap or mend low and high",
+                ));
+            }
+            if tag.priority.is_some_and(|priority| tag.kind != TagKind::Alarm || !(1..=3).contains(&priority))
+            {
+                return Err(source.error(
+                    &tag.name,
+                    format!("{name}: a priority is 1, 2 or 3, and alarms alone have one"),
+                    "mend it, or leave it out",
+                ));
+            }
+        }
+        for stop in &self.safe_stop {
+            if self.device_that_takes(stop.tag.get_ref()).is_none() {
+                return Err(source.error(
+                    &stop.tag,
+                    format!("the safe stop writes {:?}, which no controller takes", stop.tag.get_ref()),
+                    "name a setpoint or command of this file",
                 ));
             }
         }

@@ -44,13 +44,34 @@ pub struct Tag {
     /// Words for the values of a state, from 0 upwards.
     #[serde(default)]
     pub states: Vec<String>,
+    /// Priority of an alarm, 1 (act at once) to 3; see [`Tag::alarm_priority`].
+    #[serde(default)]
+    pub priority: Option<u8>,
 }
 
 impl Tag {
+    /// Priority of an alarm where the documentation names none: act soon.
+    pub const USUAL_PRIORITY: u8 = 2;
+
+    /// Priority as an alarm, 1 to 3.
+    pub fn alarm_priority(&self) -> u8 {
+        self.priority.unwrap_or(Self::USUAL_PRIORITY)
+    }
+
     /// Whether a value lies in what is usual; true where nothing usual is written down.
     pub fn is_usual(&self, value: f64) -> bool {
         self.normal_low.is_none_or(|low| value >= low) && self.normal_high.is_none_or(|high| value <= high)
     }
+}
+
+/// One value that a safe stop writes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SafeStop {
+    /// A setpoint or command that a controller takes.
+    pub tag: serde_spanned::Spanned<String>,
+    /// In the tag's unit.
+    pub value: f64,
 }
 
 /// A physical tie between tags, which holds whoever sends the values.

@@ -10,6 +10,7 @@ pub(crate) mod replay;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod sense;
+pub(crate) mod serve;
 pub(crate) mod shift;
 pub(crate) mod simulate;
 pub(crate) mod verify;

@@ -18,7 +18,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit> {
     let scratch = tempfile::tempdir().context("no room for a scratch directory")?;
     let out = args.out.clone().unwrap_or_else(|| scratch.path().join("run"));
     let progress = Progress::start("replay", manifest.duration);
-    let drive = Drive::Replay { inputs, end: manifest.duration };
+    let drive = Drive::Replay { inputs, end: manifest.duration, ended_early: manifest.ended_early.clone() };
     let again = on_kernel_thread(|| record_run(&ordered.order, drive, &out, &progress, Audience::default()))?
         .manifest;
     progress.end();

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         args.out.clone().unwrap_or_else(|| free_directory(&format!("{}-{}-live", plan.scenario, plan.seed)));
     let board = SharedBoard::default();
     let (send_control, control) = channel();
-    let drive = Drive::Live { pace, control: send_control, end };
+    let drive = Drive::Live { pace, control: send_control, end, past: None };
     let (shown, site, title) =
         (board.clone(), ordered.order.site.clone(), ordered.scenario.texts().title.clone());
     // The desk stays on this side of the confinement: the kernel's thread may not listen.
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
             opened
         });
         let outcome = on_kernel_thread(|| {
-            let audience = Audience { each_step: Some(board_watcher(shown, site)), each_frame: None };
+            let audience = Audience { each_step: Some(board_watcher(shown, site)), ..Audience::default() };
             record_run(&ordered.order, drive, &out, &Progress::hidden(), audience)
         });
         let forwards = match desk.join() {

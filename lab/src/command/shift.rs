@@ -19,7 +19,7 @@ use record::{StartTime, TruthStep, Verdict, VirtualTime};
 use crate::cli::{ShiftArgs, WhichRun};
 use crate::exit::Exit;
 use crate::kernel_thread::on_kernel_thread;
-use crate::order::{Ordered, free_directory, order};
+use crate::order::{Ordered, free_directory, order, quiet_until};
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, Outcome, record_run};
 use crate::remarkable::{Lookout, Remark};
@@ -78,8 +78,8 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
     let (send_control, control) = channel();
     let pace = Pace::new(f64::from(args.speed))?;
     let plan = &ordered.order.plan;
-    let drive = Drive::Live { pace, control: send_control, end: plan.end };
-    let quiet = quiet_until(ordered, args.speed);
+    let drive = Drive::Live { pace, control: send_control, end: plan.end, past: None };
+    let quiet = quiet_until(&ordered.order.plan, NORMAL_S * u64::from(args.speed));
     let typed = news.clone();
     thread::scope(|scope| {
         let player = scope.spawn(move || -> Result<Handed> {
@@ -100,14 +100,6 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
         let outcome = outcome?;
         Ok((handed?, outcome))
     })
-}
-
-/// Until when nothing is shown: the player gets half a minute of ordinary work before the first thing that is not.
-fn quiet_until(ordered: &Ordered, speed: u32) -> VirtualTime {
-    let plan = &ordered.order.plan;
-    let first =
-        plan.events.iter().filter(|event| event.severity > 0).map(|event| event.at).min().unwrap_or(plan.end);
-    first - Duration::from_secs(NORMAL_S * u64::from(speed))
 }
 
 /// Lines that the person types, as news.
@@ -149,6 +141,7 @@ fn audience(news: Sender<News>, ordered: &Ordered, quiet: VirtualTime) -> impl F
                     let _ = remarks.send(News::Remark(remark));
                 }
             })),
+            ..Audience::default()
         }
     }
 }
@@ -248,7 +241,7 @@ fn question(inbox: &Receiver<News>, prompt: &str) -> Result<String> {
 fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
     let progress = Progress::start(SCENARIO, ordered.order.plan.end);
     let (news, inbox) = channel();
-    let quiet = quiet_until(ordered, 1);
+    let quiet = quiet_until(&ordered.order.plan, NORMAL_S);
     let audience = audience(news, ordered, quiet);
     let drive = Drive::Fast { acts: Vec::new() };
     let outcome = on_kernel_thread(|| record_run(&ordered.order, drive, out, &progress, audience()))?;
