@@ -5,32 +5,40 @@
 //! network. A packet for another network loses one hop, gets new Ethernet addresses and goes out where its
 //! destination lies. Before that, in this order:
 //!   1. a source address that does not belong to the zone it came from is dropped and logged (spoofed)
-//!   2. a packet of a session that was let through passes, both ways
+//!   2. a packet of a session that was let through passes, both ways, unless its requests are inspected (below)
 //!   3. a packet that opens a flow meets the rules in order; the first that matches decides; none denies
 //!   4. anything else belongs to no session and is dropped
 //!
-//! A denied packet gets no answer. Rules decide about new flows only: to end one that runs, kill its session,
+//! A denied packet gets no answer. Plain rules decide about new flows only: to end one that runs, kill its session,
 //! which resets both ends. A rule may have a lifetime on the virtual clock.
+//!
+//! # Deep rules
+//! A rule with `modbus` or `dnp3` speaks of requests. A packet that opens a flow may pass if a deep *allow* matches its
+//! addresses and ports and no plain rule before it decides: the session then lives by what rules say of each request.
+//! On any session that a deep rule matches, before a plain *allow* in the order of rules, each request of the client
+//! meets the rules in order (`inspect`). The first deep rule that means the request decides; a plain *allow* lets it
+//! pass; behind the last rule it passes on a session that a plain rule let in, and is denied on one that a deep rule let in.
+//! A denied request is dropped, told with rule, function and address, and its session is reset. Deep rules are in force
+//! for running sessions at once. Rules of both protocols for one port do not mix: the first says what a session speaks.
+//!
+//! # At a port
+//! Talk within a zone does not come by here. A rule with `at` therefore stands at the switch port of one host, as a
+//! transparent firewall in front of it (`gateway`), with sessions of its own. What no rule there matches passes. Its
+//! sessions may have begun before the rule came: then the end with the lower port is the service.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::Duration;
 
 use record::VirtualTime;
 use site::{FirewallAction, FirewallRule, Peer, Protocol, Subnet};
-use smoltcp::iface::{Interface, SocketSet};
-use smoltcp::wire::TcpControl;
+use smoltcp::iface::Interface;
 
-use crate::conn::{Port, interface};
-use crate::firewall::{FirewallEvent, FirewallEventKind, SessionSelector};
-use crate::flow::{FlowKey, Frame};
-use crate::network::NetError;
-use crate::packet::{
-    ACK, ETHERNET, FIN, ICMP, Ipv4Head, RST, TCP, TcpHead, bare_segment, decrement_hop_limit,
-};
-use crate::queue::Event;
-use crate::world::{KIND_ARP, KIND_IPV4, World};
+use crate::conn::interface;
+use crate::firewall::{FirewallEvent, FirewallEventKind};
+use crate::flow::FlowKey;
+use crate::inspect::{DeniedRequest, Inspected, Inspection, Judgement, Reading, Said};
+use crate::packet::{ACK, FIN, ICMP, Ipv4Head, RST, SYN, TCP, TcpHead};
 
 /// A session without packets for so long is forgotten: what commercial firewalls do by default.
 const IDLE_LIMIT: u64 = 3_600_000_000_000;
@@ -51,7 +59,7 @@ pub(crate) struct ZoneNetworks {
 }
 
 impl ZoneNetworks {
-    fn contains(&self, address: Ipv4Addr) -> bool {
+    pub(crate) fn contains(&self, address: Ipv4Addr) -> bool {
         self.networks.iter().any(|network| network.contains(address))
     }
 }
@@ -59,7 +67,9 @@ impl ZoneNetworks {
 /// Names a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionKey {
-    protocol: u8,
+    /// The card of the host at whose port it was seen; none between zones.
+    pub(crate) at: Option<usize>,
+    pub(crate) protocol: u8,
     pub(crate) client: SocketAddrV4,
     pub(crate) server: SocketAddrV4,
 }
@@ -74,8 +84,50 @@ pub(crate) struct Session {
     client_closed: bool,
     server_closed: bool,
     /// Last acknowledgement of each end: the sequence number that it would take a reset with.
-    client_wants: Option<u32>,
-    server_wants: Option<u32>,
+    pub(crate) client_wants: Option<u32>,
+    pub(crate) server_wants: Option<u32>,
+    /// Ethernet addresses of client and service, where it was seen at a port.
+    pub(crate) macs: Macs,
+    /// Let in by a deep rule: what no rule allows is denied.
+    by_deep: bool,
+    pub(crate) inspection: Option<Box<Inspection>>,
+    /// The generation of rules that `inspection` was chosen by.
+    generation: u64,
+}
+
+/// Ethernet addresses of client and service.
+pub(crate) type Macs = Option<([u8; 6], [u8; 6])>;
+
+/// One packet that meets the firewall.
+#[derive(Clone, Copy)]
+pub(crate) struct Passing<'a> {
+    /// The card of the host at whose port it is seen; none between zones.
+    pub(crate) at: Option<usize>,
+    pub(crate) head: &'a Ipv4Head,
+    /// Behind the IP header.
+    pub(crate) payload: &'a [u8],
+    pub(crate) flow: &'a Arc<FlowKey>,
+    /// Of sender and receiver, at a port.
+    pub(crate) macs: Macs,
+}
+
+/// What becomes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It is dropped.
+    Drop,
+    /// It is dropped and its session ends.
+    Reset(SessionKey),
+}
+
+/// What the rules say of a new flow.
+struct Opening {
+    is_allowed: bool,
+    rule: Option<String>,
+    log: bool,
+    by_deep: bool,
 }
 
 /// A rule in force.
@@ -83,21 +135,28 @@ pub(crate) struct Session {
 pub(crate) struct RuleEntry {
     pub(crate) id: u64,
     pub(crate) rule: FirewallRule,
+    /// The card of the host at whose port it stands.
+    pub(crate) at: Option<usize>,
     pub(crate) expires: Option<u64>,
     pub(crate) hits: u64,
 }
 
 /// The firewall as the world sees it.
 pub(crate) struct Firewall {
-    zones: Vec<ZoneNetworks>,
+    pub(crate) zones: Vec<ZoneNetworks>,
     pub(crate) rules: Vec<RuleEntry>,
-    next_rule: u64,
+    pub(crate) next_rule: u64,
+    /// Counts changes of rules.
+    generation: u64,
+    has_deep_rules: bool,
+    /// Cards of hosts at whose ports rules stand.
+    pub(crate) guarded: BTreeSet<usize>,
     pub(crate) sessions: BTreeMap<SessionKey, Session>,
     next_sweep: u64,
     /// Not yet passed on.
     pub(crate) events: Vec<FirewallEvent>,
     /// Answers echo requests to the firewall itself.
-    rest: Interface,
+    pub(crate) rest: Interface,
 }
 
 impl Firewall {
@@ -109,6 +168,9 @@ impl Firewall {
             zones,
             rules: Vec::new(),
             next_rule: 1,
+            generation: 0,
+            has_deep_rules: false,
+            guarded: BTreeSet::new(),
             sessions: BTreeMap::new(),
             next_sweep: 0,
             events: Vec::new(),
@@ -121,73 +183,99 @@ impl Firewall {
         self.rules.len()
     }
 
-    /// Networks of a zone.
-    pub(crate) fn networks_of(&self, zone: &str) -> Option<&[Subnet]> {
-        self.zones.iter().find(|known| known.name == zone).map(|known| &known.networks[..])
+    /// A zone by name.
+    pub(crate) fn zone(&self, name: &str) -> Option<&ZoneNetworks> {
+        self.zones.iter().find(|known| known.name == name)
     }
 
-    fn zone_at(&self, address: Ipv4Addr) -> Option<&ZoneNetworks> {
+    pub(crate) fn zone_at(&self, address: Ipv4Addr) -> Option<&ZoneNetworks> {
         self.zones.iter().find(|zone| zone.contains(address))
     }
 
-    fn is_peer(&self, peer: &Peer, address: Ipv4Addr) -> bool {
-        match peer {
-            Peer::Any => true,
-            Peer::Zone(name) => self.networks_of(name).is_some_and(|n| n.iter().any(|n| n.contains(address))),
-            Peer::Subnet(subnet) => subnet.contains(address),
-        }
+    /// Rules were put in or taken out.
+    pub(crate) fn rules_changed(&mut self) {
+        self.generation += 1;
+        self.has_deep_rules = self.rules.iter().any(|entry| entry.rule.is_deep());
+        self.guarded = self.rules.iter().filter_map(|entry| entry.at).collect();
     }
 
-    /// The first rule that matches a packet that opens a flow.
-    fn judge(&mut self, key: &SessionKey) -> (bool, Option<String>, bool) {
-        let found = self.rules.iter().position(|entry| {
-            let rule = &entry.rule;
-            let is_protocol = match rule.protocol {
-                Protocol::Any => true,
-                Protocol::Tcp => key.protocol == TCP,
-                Protocol::Icmp => key.protocol == ICMP,
-            };
-            is_protocol
-                && self.is_peer(&rule.from, *key.client.ip())
-                && self.is_peer(&rule.to, *key.server.ip())
-                && (rule.ports.is_empty() || (key.protocol == TCP && rule.ports.contains(&key.server.port())))
-        });
-        match found {
-            Some(index) => {
-                let entry = &mut self.rules[index];
-                entry.hits += 1;
-                (entry.rule.action == FirewallAction::Allow, Some(entry.rule.name.clone()), entry.rule.log)
+    /// What the rules say of a packet that opens a flow.
+    fn judge(&mut self, key: &SessionKey) -> Opening {
+        let mut by_deep: Option<usize> = None;
+        let mut found = None;
+        for (index, entry) in self.rules.iter().enumerate() {
+            if !matches(&self.zones, entry, key) {
+                continue;
             }
-            None => (false, None, true),
+            if !entry.rule.is_deep() {
+                found = Some(index);
+                break;
+            }
+            if entry.rule.action == FirewallAction::Allow {
+                by_deep = by_deep.or(Some(index));
+            }
+        }
+        let is_deep = match found {
+            Some(index) => self.rules[index].rule.action == FirewallAction::Deny && by_deep.is_some(),
+            None => by_deep.is_some(),
+        };
+        match (if is_deep { by_deep } else { found }).and_then(|index| self.rules.get_mut(index)) {
+            Some(entry) => {
+                // A deep rule counts requests.
+                entry.hits += u64::from(!is_deep);
+                let is_allowed = entry.rule.action == FirewallAction::Allow;
+                Opening {
+                    is_allowed,
+                    rule: Some(entry.rule.name.clone()),
+                    log: entry.rule.log,
+                    by_deep: is_deep,
+                }
+            }
+            None => {
+                Opening { is_allowed: key.at.is_some(), rule: None, log: key.at.is_none(), by_deep: false }
+            }
         }
     }
 
-    fn log(&mut self, now: u64, kind: FirewallEventKind, rule: Option<String>, key: Option<&SessionKey>) {
+    /// What the requests of a flow are inspected as: by the first deep rule before a plain one that allows the flow.
+    fn inspected(&self, key: &SessionKey) -> Option<Inspected> {
+        inspected(&self.rules, &self.zones, key)
+    }
+
+    pub(crate) fn log(
+        &mut self,
+        now: u64,
+        kind: FirewallEventKind,
+        rule: Option<String>,
+        key: Option<&SessionKey>,
+    ) {
+        self.tell(FirewallEvent::new(VirtualTime::from_nanos(now), kind, rule), key);
+    }
+
+    /// Keeps an event for the kernel to pass on, with the ends of a session in it.
+    pub(crate) fn tell(&mut self, mut event: FirewallEvent, key: Option<&SessionKey>) {
         if self.events.len() == EVENTS {
             return;
         }
-        let protocol = match key.map(|key| key.protocol) {
-            Some(TCP) => "tcp".to_owned(),
-            Some(ICMP) => "icmp".to_owned(),
-            Some(other) => other.to_string(),
-            None => String::new(),
-        };
-        self.events.push(FirewallEvent {
-            time: VirtualTime::from_nanos(now),
-            kind,
-            rule,
-            protocol,
-            source: key.map(|key| key.client),
-            destination: key.map(|key| key.server),
-        });
+        if let Some(key) = key {
+            event.protocol = match key.protocol {
+                TCP => "tcp".to_owned(),
+                ICMP => "icmp".to_owned(),
+                other => other.to_string(),
+            };
+            event.source = Some(key.client);
+            event.destination = Some(key.server);
+        }
+        self.events.push(event);
     }
 
-    /// Whether a packet may pass; keeps the sessions.
-    fn admits(&mut self, now: u64, head: &Ipv4Head, payload: &[u8], flow: &Arc<FlowKey>) -> bool {
+    /// What becomes of a packet; keeps the sessions.
+    pub(crate) fn admits(&mut self, now: u64, packet: Passing<'_>) -> Verdict {
+        let Passing { at, head, payload, flow, macs } = packet;
         let (ports, segment) = match head.protocol {
             TCP => match TcpHead::parse(payload) {
                 Some(segment) => ((segment.source_port, segment.destination_port), Some(segment)),
-                None => return false,
+                None => return Verdict::Drop,
             },
             // The identifier of an echo stands for both ports, so that an answer finds its session.
             ICMP if payload.len() >= 8 => {
@@ -198,47 +286,127 @@ impl Firewall {
         };
         let from = SocketAddrV4::new(head.source, ports.0);
         let to = SocketAddrV4::new(head.destination, ports.1);
-        let forward = SessionKey { protocol: head.protocol, client: from, server: to };
-        let backward = SessionKey { protocol: head.protocol, client: to, server: from };
+        let forward = SessionKey { at, protocol: head.protocol, client: from, server: to };
+        let backward = SessionKey { client: to, server: from, ..forward };
         for (key, is_client) in [(forward, true), (backward, false)] {
             let Some(session) = self.sessions.get_mut(&key) else { continue };
             if now >= session.expires {
                 self.sessions.remove(&key);
                 continue;
             }
-            if session.follow(now, segment, is_client) {
+            let is_over = session.follow(now, segment, is_client);
+            let verdict = self.inspect(now, &key, segment, payload, is_client);
+            if is_over {
                 self.sessions.remove(&key);
             }
-            return true;
+            return verdict;
         }
         let opens = match segment {
             Some(segment) => segment.opens(),
             None => head.protocol != ICMP || payload.first() == Some(&8),
         };
-        if !opens {
-            self.log(now, FirewallEventKind::NoSession, None, Some(&forward));
-            return false;
-        }
-        let (is_allowed, rule, log) = self.judge(&forward);
+        let is_backward = match (opens, at, segment) {
+            (true, ..) => false,
+            // At a port, what began before its rules came: the lower port is the service.
+            (false, Some(_), Some(segment)) => {
+                if segment.has(RST) {
+                    return Verdict::Pass;
+                }
+                segment.source_port < segment.destination_port
+            }
+            (false, Some(_), None) => return Verdict::Pass,
+            (false, None, _) => {
+                self.log(now, FirewallEventKind::NoSession, None, Some(&forward));
+                return Verdict::Drop;
+            }
+        };
+        let key = if is_backward { backward } else { forward };
+        let Opening { is_allowed, rule, log, by_deep } = self.judge(&key);
         if log {
             let kind = if is_allowed { FirewallEventKind::Allowed } else { FirewallEventKind::Denied };
-            self.log(now, kind, rule.clone(), Some(&forward));
+            self.log(now, kind, rule.clone(), Some(&key));
         }
-        if is_allowed {
-            self.sweep(now);
-            let session = Session {
-                flow: flow.clone(),
-                rule: rule.unwrap_or_default(),
-                since: now,
-                expires: now + SHORT_LIMIT,
-                client_closed: false,
-                server_closed: false,
-                client_wants: None,
-                server_wants: None,
-            };
-            self.sessions.insert(forward, session);
+        if !is_allowed {
+            return Verdict::Drop;
         }
-        is_allowed
+        self.sweep(now);
+        let protocol = self.inspected(&key);
+        // The first octet of data comes behind the SYN.
+        let next = segment.filter(|_| opens).map(|segment| segment.sequence.wrapping_add(1));
+        let mut session = Session {
+            flow: flow.clone(),
+            rule: rule.unwrap_or_default(),
+            since: now,
+            expires: now + SHORT_LIMIT,
+            client_closed: false,
+            server_closed: false,
+            client_wants: None,
+            server_wants: None,
+            macs: if is_backward { macs.map(|(from, to)| (to, from)) } else { macs },
+            by_deep,
+            inspection: protocol.map(|protocol| Box::new(Inspection::new(protocol, next))),
+            generation: self.generation,
+        };
+        if opens {
+            self.sessions.insert(key, session);
+            return self.inspect(now, &key, segment, payload, true);
+        }
+        session.follow(now, segment, !is_backward);
+        self.sessions.insert(key, session);
+        self.inspect(now, &key, segment, payload, !is_backward)
+    }
+
+    /// Looks into a segment of a session that it belongs to.
+    fn inspect(
+        &mut self,
+        now: u64,
+        key: &SessionKey,
+        segment: Option<TcpHead>,
+        payload: &[u8],
+        is_client: bool,
+    ) -> Verdict {
+        let (Some(session), Some(segment)) = (self.sessions.get_mut(key), segment) else {
+            return Verdict::Pass;
+        };
+        if !self.has_deep_rules && session.inspection.is_none() {
+            return Verdict::Pass;
+        }
+        if session.generation != self.generation {
+            session.generation = self.generation;
+            session.choose_inspection(inspected(&self.rules, &self.zones, key));
+        }
+        let Some(inspection) = &mut session.inspection else { return Verdict::Pass };
+        if !is_client {
+            if let Some(number) = session.server_wants {
+                inspection.acknowledged(number);
+            }
+            return Verdict::Pass;
+        }
+        let Some(data) = payload.get(segment.header..) else { return Verdict::Drop };
+        if segment.has(SYN) {
+            // A request in a SYN, or a second beginning of a session, is for nobody to understand in two ways.
+            let is_repetition = inspection.next().is_none_or(|next| segment.sequence.wrapping_add(1) == next);
+            return if data.is_empty() && is_repetition { Verdict::Pass } else { Verdict::Drop };
+        }
+        let (by_deep, wants) = (session.by_deep, session.server_wants);
+        let (rules, zones) = (&mut self.rules, &self.zones);
+        let mut judge = |said: &Said<'_>| judge_request(rules, zones, key, by_deep, said);
+        match inspection.read(segment.sequence, data, wants, &mut judge) {
+            Reading::Pass => Verdict::Pass,
+            Reading::Early => Verdict::Drop,
+            Reading::Denied(rule, request) => {
+                self.tell_denied(now, key, rule, request);
+                Verdict::Reset(*key)
+            }
+        }
+    }
+
+    fn tell_denied(&mut self, now: u64, key: &SessionKey, rule: Option<usize>, request: DeniedRequest) {
+        let rule = rule.and_then(|index| self.rules.get(index)).map(|entry| entry.rule.name.clone());
+        let mut event =
+            FirewallEvent::new(VirtualTime::from_nanos(now), FirewallEventKind::RequestDenied, rule);
+        event.request = Some(request);
+        self.tell(event, Some(key));
     }
 
     fn sweep(&mut self, now: u64) {
@@ -249,7 +417,79 @@ impl Firewall {
     }
 }
 
+fn is_peer(zones: &[ZoneNetworks], peer: &Peer, address: Ipv4Addr) -> bool {
+    match peer {
+        Peer::Any => true,
+        Peer::Zone(name) => zones.iter().any(|zone| zone.name == *name && zone.contains(address)),
+        Peer::Subnet(subnet) => subnet.contains(address),
+    }
+}
+
+/// Whether a rule matches the addresses and ports of a flow.
+fn matches(zones: &[ZoneNetworks], entry: &RuleEntry, key: &SessionKey) -> bool {
+    let rule = &entry.rule;
+    let is_tcp = key.protocol == TCP;
+    let is_protocol = match rule.protocol {
+        Protocol::Any => is_tcp || !rule.is_deep(),
+        Protocol::Tcp => is_tcp,
+        Protocol::Icmp => key.protocol == ICMP,
+    };
+    is_protocol
+        && entry.at == key.at
+        && is_peer(zones, &rule.from, *key.client.ip())
+        && is_peer(zones, &rule.to, *key.server.ip())
+        && if is_tcp { rule.takes_port(key.server.port()) } else { rule.ports.is_empty() }
+}
+
+fn inspected(rules: &[RuleEntry], zones: &[ZoneNetworks], key: &SessionKey) -> Option<Inspected> {
+    rules
+        .iter()
+        .filter(|entry| matches(zones, entry, key))
+        .take_while(|entry| entry.rule.is_deep() || entry.rule.action == FirewallAction::Deny)
+        .find_map(|entry| Inspected::by(&entry.rule))
+}
+
+/// What the rules say of one request of a session.
+fn judge_request(
+    rules: &mut [RuleEntry],
+    zones: &[ZoneNetworks],
+    key: &SessionKey,
+    by_deep: bool,
+    said: &Said<'_>,
+) -> Judgement {
+    for (index, entry) in rules.iter_mut().enumerate() {
+        if !matches(zones, entry, key) {
+            continue;
+        }
+        let is_allow = entry.rule.action == FirewallAction::Allow;
+        if entry.rule.is_deep() {
+            if said.is_meant_by(&entry.rule) {
+                entry.hits += 1;
+                return if is_allow { Ok(()) } else { Err(Some(index)) };
+            }
+        } else if is_allow {
+            return Ok(());
+        }
+    }
+    if by_deep { Err(None) } else { Ok(()) }
+}
+
 impl Session {
+    /// The rules changed: begins, goes on with, or ends the inspection.
+    fn choose_inspection(&mut self, protocol: Option<Inspected>) {
+        let running = self.inspection.as_ref().map(|inspection| (inspection.protocol, inspection.next()));
+        match (running, protocol) {
+            (None, Some(protocol)) => {
+                self.inspection = Some(Box::new(Inspection::new(protocol, self.server_wants)));
+            }
+            (Some((known, next)), Some(protocol)) if known != protocol => {
+                self.inspection = Some(Box::new(Inspection::new(protocol, next)));
+            }
+            (Some(_), None) if !self.by_deep => self.inspection = None,
+            _ => {}
+        }
+    }
+
     /// Notes a packet. True if the session is over with it.
     fn follow(&mut self, now: u64, segment: Option<TcpHead>, is_client: bool) -> bool {
         let Some(segment) = segment else {
@@ -269,157 +509,5 @@ impl Session {
         let is_closing = self.client_closed && self.server_closed;
         self.expires = now + if is_established && !is_closing { IDLE_LIMIT } else { SHORT_LIMIT };
         segment.has(RST)
-    }
-}
-
-impl World {
-    /// A frame reached one of the firewall's cards.
-    pub(crate) fn firewall_receive(&mut self, nic: usize, mut frame: Frame) {
-        match self.accepted_kind(nic, &frame) {
-            Some(KIND_ARP) => return self.arp_receive(nic, frame),
-            Some(KIND_IPV4) => {}
-            _ => return self.recycle(frame.octets),
-        }
-        let now = self.now;
-        let is_own = |world: &Self, address| world.nics[nic].addresses.iter().any(|(own, _)| *own == address);
-        let Some(head) = Ipv4Head::parse(&frame.octets[ETHERNET..]) else {
-            return self.recycle(frame.octets);
-        };
-        if is_own(self, head.destination) {
-            return self.answer_for_firewall(nic, head, frame);
-        }
-        let Some(firewall) = &mut self.firewall else { return };
-        let payload = &frame.octets[ETHERNET + head.header..ETHERNET + head.total];
-        let came_from = firewall.zones.iter().find(|zone| zone.nic == nic);
-        if !came_from.is_some_and(|zone| zone.contains(head.source)) {
-            let key = SessionKey {
-                protocol: head.protocol,
-                client: SocketAddrV4::new(head.source, 0),
-                server: SocketAddrV4::new(head.destination, 0),
-            };
-            firewall.log(now, FirewallEventKind::Spoofed, None, Some(&key));
-            return self.recycle(frame.octets);
-        }
-        let out = firewall.zone_at(head.destination).map(|zone| zone.nic);
-        if head.hop_limit <= 1 || !firewall.admits(now, &head, payload, &frame.flow) {
-            return self.recycle(frame.octets);
-        }
-        let Some(out) = out else { return self.recycle(frame.octets) };
-        frame.octets.truncate(ETHERNET + head.total);
-        decrement_hop_limit(&mut frame.octets[ETHERNET..]);
-        self.send_ip(out, frame);
-    }
-
-    /// The firewall answers echo requests and nothing else.
-    fn answer_for_firewall(&mut self, nic: usize, head: Ipv4Head, frame: Frame) {
-        if head.protocol != ICMP {
-            return self.recycle(frame.octets);
-        }
-        let now = self.instant();
-        let mut emitted = std::mem::take(&mut self.emitted);
-        if let Some(firewall) = &mut self.firewall {
-            let mut port = Port {
-                input: Some(&frame.octets[ETHERNET..]),
-                output: &mut emitted,
-                pool: &mut self.pool,
-                mtu: self.mtu,
-            };
-            firewall.rest.poll_ingress_single(now, &mut port, &mut SocketSet::new(Vec::new()));
-        }
-        for octets in emitted.drain(..) {
-            let draw = frame.flow.draws(self.seed, "jitter.rest").bits(frame.position);
-            self.send_ip(nic, Frame { octets, flow: frame.flow.clone(), position: frame.position, draw });
-        }
-        self.emitted = emitted;
-        self.recycle(frame.octets);
-    }
-
-    /// Puts a rule in at `position`; its id.
-    pub(crate) fn insert_rule(
-        &mut self,
-        position: usize,
-        rule: FirewallRule,
-        lifetime: Option<Duration>,
-        tell: bool,
-    ) -> Result<u64, NetError> {
-        let now = self.now;
-        let Some(firewall) = &mut self.firewall else {
-            return Err(NetError::UnknownZoneInRule { rule: rule.name, zone: String::new() });
-        };
-        for peer in [&rule.from, &rule.to] {
-            if let Peer::Zone(zone) = peer
-                && firewall.networks_of(zone).is_none()
-            {
-                return Err(NetError::UnknownZoneInRule { zone: zone.clone(), rule: rule.name });
-            }
-        }
-        let id = firewall.next_rule;
-        firewall.next_rule += 1;
-        let expires = lifetime.map(|lifetime| now.saturating_add(lifetime.as_nanos() as u64));
-        if tell {
-            firewall.log(now, FirewallEventKind::RuleAdded, Some(rule.name.clone()), None);
-        }
-        let position = position.min(firewall.rules.len());
-        firewall.rules.insert(position, RuleEntry { id, rule, expires, hits: 0 });
-        if let Some(expires) = expires {
-            self.queue.push(expires, Event::RuleExpiry { rule: id });
-        }
-        Ok(id)
-    }
-
-    /// Takes a rule out.
-    pub(crate) fn take_rule(&mut self, id: u64, kind: FirewallEventKind) -> bool {
-        let now = self.now;
-        let Some(firewall) = &mut self.firewall else { return false };
-        let Some(position) = firewall.rules.iter().position(|entry| entry.id == id) else { return false };
-        let entry = firewall.rules.remove(position);
-        firewall.log(now, kind, Some(entry.rule.name), None);
-        true
-    }
-
-    /// A rule's lifetime is over.
-    pub(crate) fn expire_rule(&mut self, id: u64) {
-        self.take_rule(id, FirewallEventKind::RuleExpired);
-    }
-
-    /// Ends sessions with a reset to both ends.
-    pub(crate) fn kill_sessions(&mut self, selector: &SessionSelector) -> usize {
-        let now = self.now;
-        let Some(firewall) = &mut self.firewall else { return 0 };
-        let keys: Vec<SessionKey> =
-            firewall.sessions.keys().filter(|key| selector.picks(key)).copied().collect();
-        let mut resets = Vec::new();
-        for key in &keys {
-            let Some(session) = firewall.sessions.remove(key) else { continue };
-            firewall.log(now, FirewallEventKind::SessionKilled, Some(session.rule.clone()), Some(key));
-            if key.protocol != TCP {
-                continue;
-            }
-            let ends = [
-                (key.server, key.client, session.client_wants, session.server_wants),
-                (key.client, key.server, session.server_wants, session.client_wants),
-            ];
-            for (position, (from, to, sequence, acknowledgement)) in ends.into_iter().enumerate() {
-                if let (Some(sequence), Some(zone)) = (sequence, firewall.zone_at(*to.ip())) {
-                    resets.push((
-                        zone.nic,
-                        from,
-                        to,
-                        sequence,
-                        acknowledgement,
-                        session.flow.clone(),
-                        position,
-                    ));
-                }
-            }
-        }
-        for (nic, from, to, sequence, acknowledgement, flow, position) in resets {
-            let mut octets = self.buffer();
-            let (from, to) = ((*from.ip(), from.port()), (*to.ip(), to.port()));
-            bare_segment(from, to, TcpControl::Rst, sequence, acknowledgement, None, &mut octets);
-            let draw = flow.draws(self.seed, "jitter.kill").bits(position as u64);
-            self.send_ip(nic, Frame { octets, flow, position: 0, draw });
-        }
-        keys.len()
     }
 }

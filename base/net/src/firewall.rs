@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use record::VirtualTime;
-use serde::Serialize;
-use site::FirewallRule;
+use serde::{Deserialize, Serialize};
+use site::{FirewallRule, Lifetime};
 
 use crate::filter::SessionKey;
 use crate::flow::FlowKey;
+use crate::inspect::{DeniedRequest, Inspected};
 use crate::network::NetError;
 use crate::world::Shared;
 
@@ -33,6 +34,8 @@ pub enum FirewallEventKind {
     RuleExpired,
     /// Ended a session.
     SessionKilled,
+    /// Dropped a request, and reset its session.
+    RequestDenied,
 }
 
 /// One line of the firewall's log.
@@ -51,6 +54,32 @@ pub struct FirewallEvent {
     pub source: Option<SocketAddrV4>,
     /// To whom.
     pub destination: Option<SocketAddrV4>,
+    /// The request that was denied.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<DeniedRequest>,
+    /// The rule that was added.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub added: Option<Box<FirewallRule>>,
+    /// Who removed a rule or ended a session, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+impl FirewallEvent {
+    /// An event without particulars.
+    pub(crate) fn new(time: VirtualTime, kind: FirewallEventKind, rule: Option<String>) -> Self {
+        Self {
+            time,
+            kind,
+            rule,
+            protocol: String::new(),
+            source: None,
+            destination: None,
+            request: None,
+            added: None,
+            by: None,
+        }
+    }
 }
 
 /// A rule in force.
@@ -62,7 +91,7 @@ pub struct ListedRule {
     pub rule: FirewallRule,
     /// When it goes away.
     pub expires: Option<VirtualTime>,
-    /// How many flows it decided about.
+    /// How many flows it decided about, or, if it is deep, how many requests.
     pub hits: u64,
 }
 
@@ -77,16 +106,23 @@ pub struct SessionInfo {
     pub destination: SocketAddrV4,
     /// When it began.
     pub since: VirtualTime,
-    /// The rule that let it through.
+    /// The rule that let it through; empty where none was needed, at a port.
     pub rule: String,
+    /// The host at whose port it was seen; none between zones.
+    pub at: Option<String>,
+    /// Whether its requests are inspected.
+    pub inspected: Option<Inspected>,
 }
 
-/// Picks sessions; a field that is `None` picks all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Picks sessions; what is left out picks all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SessionSelector {
     /// Address of either end.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Ipv4Addr>,
     /// Service port.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
 }
 
@@ -120,7 +156,7 @@ impl FirewallHandle {
     }
 
     /// Adds a rule in front of all others, so that it decides first. It goes away after `lifetime`, or, where
-    /// that is `None`, after the rule's own `duration_s`. Its id.
+    /// that is `None`, after the rule's own `duration`. Its id.
     pub fn add(&self, rule: FirewallRule, lifetime: Option<Duration>) -> Result<u64, NetError> {
         self.insert(0, rule, lifetime)
     }
@@ -132,13 +168,18 @@ impl FirewallHandle {
         rule: FirewallRule,
         lifetime: Option<Duration>,
     ) -> Result<u64, NetError> {
-        let lifetime = lifetime.or(rule.duration_s.map(Duration::from_secs));
+        let lifetime = lifetime.or(rule.duration.map(Lifetime::as_duration));
         self.shared.world().insert_rule(position, rule, lifetime, true)
     }
 
     /// Removes a rule. False if it is not there.
     pub fn remove(&self, id: u64) -> bool {
-        self.shared.world().take_rule(id, FirewallEventKind::RuleRemoved)
+        self.remove_by(id, "")
+    }
+
+    /// Removes a rule, and says in the journal who did. False if it is not there.
+    pub fn remove_by(&self, id: u64, by: &str) -> bool {
+        self.shared.world().take_rule(id, FirewallEventKind::RuleRemoved, by)
     }
 
     /// Sessions that are open now.
@@ -154,12 +195,25 @@ impl FirewallHandle {
                 destination: key.server,
                 since: VirtualTime::from_nanos(session.since),
                 rule: session.rule.clone(),
+                at: key.at.map(|nic| world.nics[nic].name.to_string()),
+                inspected: session.inspection.as_ref().map(|inspection| inspection.protocol),
             })
             .collect()
     }
 
     /// Ends sessions: both ends get a reset, and what they still send is dropped. How many there were.
     pub fn kill_sessions(&self, selector: &SessionSelector) -> usize {
-        self.shared.world().kill_sessions(selector)
+        self.kill_sessions_by(selector, |_, _| true, "")
+    }
+
+    /// The same for those whose client and server `concerns` says yes to; the journal says who did.
+    pub fn kill_sessions_by(
+        &self,
+        selector: &SessionSelector,
+        concerns: impl Fn(Ipv4Addr, Ipv4Addr) -> bool,
+        by: &str,
+    ) -> usize {
+        let picks = |key: &SessionKey| selector.picks(key) && concerns(*key.client.ip(), *key.server.ip());
+        self.shared.world().kill_sessions(&picks, by)
     }
 }

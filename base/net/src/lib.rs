@@ -10,8 +10,8 @@
 //! ([`confine_thread`]), and no host opens a flow towards an uplink.
 //!
 //! Reading order: [`kernel`], `queue`, `executor`, [`clock`], `world` (a frame's way), [`link`], `switch`,
-//! `neighbour`, `conn`, [`host`] and `station` (its other side), [`stream`], [`firewall`] and `filter` (its other
-//! side), [`flow`], [`ledger`], [`network`], [`pcapng`], [`live`], [`forward`] and `uplink` (its other side),
+//! `neighbour`, `conn`, [`host`] and `station` (its other side), [`stream`], [`firewall`], `filter` and `gateway` (its other
+//! side), [`inspect`], [`flow`], [`ledger`], [`network`], [`pcapng`], [`live`], [`forward`] and `uplink` (its other side),
 //! [`confine`].
 
 pub mod clock;
@@ -22,7 +22,9 @@ mod filter;
 pub mod firewall;
 pub mod flow;
 pub mod forward;
+mod gateway;
 pub mod host;
+pub mod inspect;
 pub mod kernel;
 pub mod ledger;
 pub mod link;
@@ -48,6 +50,7 @@ pub use firewall::{
 pub use flow::{FlowKey, FlowProtocol};
 pub use forward::{Forward, ForwardError, Forwards};
 pub use host::{Host, ProbeResult, ProbeStyle};
+pub use inspect::{DeniedRequest, Inspected};
 pub use kernel::{Kernel, KernelConfig, KernelError};
 pub use ledger::{FrameLedger, Selector};
 pub use link::LinkProperties;

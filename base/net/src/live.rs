@@ -12,6 +12,7 @@
 //! A machine that cannot keep up, or slept, does not race to catch up: beyond half a second the lab is late.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use record::{Outside, OutsideInput, VirtualTime};
 
 use crate::host::Host;
 use crate::kernel::{Kernel, KernelError};
+use crate::station::HostState;
 use crate::uplink::{ClientEnd, Pipe, carry};
 
 /// Virtual seconds per second of the wall clock, 1 to 1000.
@@ -344,12 +346,15 @@ impl Kernel {
     }
 
     fn open_pipe(&mut self, connection: u64, to: &str, source: &str, client: Option<ClientEnd>) {
+        let Ok(to) = to.parse::<SocketAddrV4>() else { return };
         let uplink = {
             let world = self.shared.world();
-            world.hosts.iter().position(|host| host.is_uplink)
+            let is_near = |host: &HostState| world.nics[host.nic].is_on_link(*to.ip());
+            let near = world.hosts.iter().position(|host| host.is_uplink && is_near(host));
+            near.or_else(|| world.hosts.iter().position(|host| host.is_uplink))
         };
         // Without an uplink, or to nowhere, the client's end is dropped, which closes its connection.
-        let (Some(uplink), Ok(to)) = (uplink, to.parse()) else { return };
+        let Some(uplink) = uplink else { return };
         let host = Host::new(&self.shared, uplink).used_by(source);
         let pipe = Rc::new(Pipe::new(client));
         self.live.pipes.insert(connection, pipe.clone());

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use record::VirtualTime;
-use site::{HostRole, Site, Subnet};
+use site::{HostRole, Lifetime, RuleProblem, Site, Subnet};
 
 use crate::filter::{Firewall, ZoneNetworks};
 use crate::firewall::FirewallHandle;
@@ -60,6 +60,34 @@ pub enum NetError {
         address: Ipv4Addr,
         /// Its zone.
         zone: String,
+    },
+    /// A rule stands at a host that does not exist.
+    #[error("rule {rule:?} is to stand at host {host:?}, which does not exist")]
+    UnknownHostInRule {
+        /// The rule.
+        rule: String,
+        /// The host.
+        host: String,
+    },
+    /// A rule makes no sense by itself.
+    #[error("rule {rule:?}: {problem}")]
+    Rule {
+        /// The rule.
+        rule: String,
+        /// Why.
+        problem: RuleProblem,
+    },
+    /// Two rules have one name.
+    #[error("a rule called {rule:?} is in force; choose another name or leave it out")]
+    RuleNameTaken {
+        /// The name.
+        rule: String,
+    },
+    /// The firewall is full.
+    #[error("{most} rules are in force, which is the most; remove one first")]
+    TooManyRules {
+        /// The limit.
+        most: usize,
     },
     /// A rule names a zone that does not exist.
     #[error("rule {rule:?} names zone {zone:?}, which does not exist")]
@@ -180,8 +208,11 @@ pub fn build(kernel: &mut Kernel, site: &Site) -> Result<Network, NetError> {
             None if zone.level == "outside" => LinkProperties::WIDE_AREA,
             None => world.plant_link,
         };
-        let addresses =
-            zone.networks.iter().filter_map(|network| Some((network.nth(1)?, network.prefix()))).collect();
+        let addresses = zone
+            .networks
+            .iter()
+            .filter_map(|network| Some((zone.gateway_in(network)?, network.prefix())))
+            .collect();
         let mac = firewall_mac(switch);
         let nic = world.add_nic(NewNic {
             owner: Owner::Firewall,
@@ -195,18 +226,15 @@ pub fn build(kernel: &mut Kernel, site: &Site) -> Result<Network, NetError> {
         zones.push(ZoneNetworks { name: name.clone(), networks: zone.networks.clone(), nic });
     }
     world.firewall = Some(Firewall::new(zones, world.mtu));
-    for rule in &site.firewall {
-        let position = world.firewall.as_ref().map_or(0, Firewall::rule_count);
-        world.insert_rule(
-            position,
-            rule.clone(),
-            rule.duration_s.map(std::time::Duration::from_secs),
-            false,
-        )?;
-    }
     drop(world);
     for host in &site.hosts {
         add_host(&shared, host)?;
+    }
+    // Behind the hosts: a rule may stand at the port of one.
+    for rule in &site.firewall {
+        let mut world = shared.world();
+        let position = world.firewall.as_ref().map_or(0, Firewall::rule_count);
+        world.insert_rule(position, rule.clone(), rule.duration.map(Lifetime::as_duration), false)?;
     }
     Ok(Network {
         shared,
@@ -232,14 +260,15 @@ pub(crate) fn add_host(shared: &Arc<Shared>, host: &site::Host) -> Result<Host, 
     if let Some(other) = world.addresses.get(&address) {
         return Err(NetError::AddressTaken { host: name.clone(), address, other: other.to_string() });
     }
-    let networks = world.firewall.as_ref().and_then(|firewall| firewall.networks_of(zone));
-    let (Some(switch), Some(networks)) =
-        (world.switches.iter().position(|switch| switch.zone == *zone), networks)
+    let known = world.firewall.as_ref().and_then(|firewall| firewall.zone(zone));
+    let (Some(switch), Some(known)) = (world.switches.iter().position(|switch| switch.zone == *zone), known)
     else {
         return Err(NetError::NoSuchZone { host: name.clone(), zone: zone.clone() });
     };
-    let network: Option<Subnet> = networks.iter().copied().find(|network| network.contains(address));
-    let Some((network, gateway)) = network.and_then(|network| Some((network, network.nth(1)?))) else {
+    let network: Option<Subnet> = known.networks.iter().copied().find(|network| network.contains(address));
+    let mut gateways = world.nics[known.nic].addresses.iter().map(|(gateway, _)| *gateway);
+    let gateway = network.and_then(|network| gateways.find(|gateway| network.contains(*gateway)));
+    let (Some(network), Some(gateway)) = (network, gateway) else {
         return Err(NetError::OutsideZone { host: name.clone(), address, zone: zone.clone() });
     };
     let is_uplink = host.role == HostRole::Uplink;

@@ -145,8 +145,11 @@ pub(crate) fn decrement_hop_limit(packet: &mut [u8]) {
 pub(crate) struct TcpHead {
     pub(crate) source_port: u16,
     pub(crate) destination_port: u16,
+    pub(crate) sequence: u32,
     pub(crate) acknowledgement: u32,
     pub(crate) flags: u8,
+    /// Length of the header as it says.
+    pub(crate) header: usize,
 }
 
 /// FIN, in the flags of a TCP segment.
@@ -165,8 +168,10 @@ impl TcpHead {
         Some(Self {
             source_port: u16::from_be_bytes([head[0], head[1]]),
             destination_port: u16::from_be_bytes([head[2], head[3]]),
+            sequence: u32::from_be_bytes([head[4], head[5], head[6], head[7]]),
             acknowledgement: u32::from_be_bytes([head[8], head[9], head[10], head[11]]),
             flags: head[13],
+            header: usize::from(head[12] >> 4) * 4,
         })
     }
 

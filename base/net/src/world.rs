@@ -324,6 +324,11 @@ impl World {
         if frame.octets.len() < SHORTEST {
             frame.octets.resize(SHORTEST, 0);
         }
+        if self.guard_admits(nic, &frame) { self.send_up(nic, frame) } else { self.recycle(frame.octets) }
+    }
+
+    /// Towards the switch, past the rules at the port.
+    pub(crate) fn send_up(&mut self, nic: usize, mut frame: Frame) {
         match self.nics[nic].link.arrival(Direction::Up, self.now, &mut frame) {
             Some(at) => self.queue.push(at, Event::AtSwitch { nic, frame }),
             None => self.recycle(frame.octets),
@@ -351,7 +356,12 @@ impl World {
         self.recycle(frame.octets);
     }
 
-    fn leave_switch(&mut self, nic: usize, mut frame: Frame) {
+    fn leave_switch(&mut self, nic: usize, frame: Frame) {
+        if self.guard_admits(nic, &frame) { self.send_down(nic, frame) } else { self.recycle(frame.octets) }
+    }
+
+    /// From the switch, past the rules at the port.
+    pub(crate) fn send_down(&mut self, nic: usize, mut frame: Frame) {
         match self.nics[nic].link.arrival(Direction::Down, self.now, &mut frame) {
             Some(at) => self.queue.push(at, Event::AtNic { nic, frame }),
             None => self.recycle(frame.octets),

@@ -123,6 +123,12 @@ impl StartTime {
         unix_nanos.checked_sub(self.unix_nanos(VirtualTime::ZERO)).map(VirtualTime)
     }
 
+    /// A moment of the run in UTC as RFC 3339 has it, to the second.
+    pub fn utc(self, at: VirtualTime) -> String {
+        let seconds = i64::try_from(self.unix_nanos(at) / NANOS_PER_SECOND).unwrap_or(i64::MAX);
+        jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
+    }
+
     /// Time of day of a moment of the run, `HH:MM:SS` in UTC.
     pub fn time_of_day(self, at: VirtualTime) -> String {
         let seconds = self.unix_nanos(at) / NANOS_PER_SECOND % 86_400;
@@ -175,6 +181,7 @@ mod tests {
         let start: StartTime = "2021-02-05T08:00:00Z".parse().unwrap();
         assert_eq!(start.unix_nanos(VirtualTime::from_secs(1)), 1_612_512_001_000_000_000);
         assert_eq!(start.time_of_day(VirtualTime::from_secs(5400)), "09:30:00");
+        assert_eq!(start.utc(VirtualTime::from_secs_f64(90_000.7)), "2021-02-06T09:00:00Z");
         assert!("2021-02-05 08:00".parse::<StartTime>().is_err());
         assert!("2021-02-05T08:00:00+01:00".parse::<StartTime>().is_err());
     }

@@ -4,7 +4,7 @@
 //! Everyone reads it: `net` builds the network from it, `plcs` serves its register maps, actors poll by it, the
 //! sensor turns registers into tags by it. It never says what is hostile.
 //!
-//! Reading order: [`mod@file`] (errors with file, line and fix), [`address`], [`network`], [`tag`], [`device`], [`dnp3`], [`grid`], [`site`](mod@site).
+//! Reading order: [`mod@file`] (errors with file, line and fix), [`address`], [`network`], [`rule`], [`tag`], [`device`], [`dnp3`], [`grid`], [`site`](mod@site).
 
 pub mod address;
 pub mod device;
@@ -12,6 +12,7 @@ pub mod dnp3;
 pub mod file;
 pub mod grid;
 pub mod network;
+pub mod rule;
 pub mod site;
 pub mod tag;
 
@@ -20,6 +21,10 @@ pub use device::{Access, Device, Encoding, OUTSTATION_MAX, PointEntry, PointKind
 pub use dnp3::{ControlModel, Operation, OutstationSettings};
 pub use file::{FileError, parse_toml};
 pub use grid::{Grid, GridCheck, GridLine, GridPart};
-pub use network::{FirewallAction, FirewallRule, Host, HostRole, Peer, Protocol, WideAreaLink, Zone};
+pub use network::{Criticality, Host, HostRole, WideAreaLink, Zone};
+pub use rule::{
+    AddressRange, Dnp3Match, FirewallAction, FirewallRule, Lifetime, ModbusMatch, Peer, PeerError, Protocol,
+    RequestKind, RuleProblem, RuleTextError,
+};
 pub use site::Site;
 pub use tag::{SafeStop, Tag, TagKind, Tie, TieLaw};

@@ -1,8 +1,6 @@
-//! Zones, hosts and the rules of the firewall between zones.
+//! Zones and hosts.
 
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
@@ -19,11 +17,22 @@ pub struct Zone {
     pub title: String,
     /// Purdue level, `4`, `3.5`, `1-3`, `outside`.
     pub level: String,
-    /// Its addresses; the firewall has the first one (`.1`).
+    /// Its addresses; the firewall has the first one (`.1`) of each.
     pub networks: Vec<Subnet>,
+    /// The firewall's address in the first network, where it is another than `.1`.
+    #[serde(default)]
+    pub gateway: Option<Spanned<Ipv4Addr>>,
     /// How its switch is joined to the firewall, where that is no cable in the same building.
     #[serde(default)]
     pub wan: Option<WideAreaLink>,
+}
+
+impl Zone {
+    /// The firewall's address in one of the zone's networks, as far as the network has room for one.
+    pub fn gateway_in(&self, network: &Subnet) -> Option<Ipv4Addr> {
+        let own = self.gateway.as_ref().map(|gateway| *gateway.get_ref());
+        own.filter(|gateway| network.contains(*gateway)).or_else(|| network.nth(1))
+    }
 }
 
 /// A link over leased lines, radio or a carrier's network. What is left out is 0.
@@ -101,6 +110,21 @@ impl HostRole {
     }
 }
 
+/// How much depends on a host: what an asset register says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Criticality {
+    /// Nobody waits for it.
+    #[default]
+    Low,
+    /// Work goes on without it for a day.
+    Medium,
+    /// Operation is blind or slow without it.
+    High,
+    /// The process stops, or is in danger, without it.
+    Critical,
+}
+
 /// One machine on the network.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -118,115 +142,10 @@ pub struct Host {
     /// What people call it.
     #[serde(default)]
     pub title: String,
-}
-
-/// Source or destination of a firewall rule.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum Peer {
-    /// Anything.
-    Any,
-    /// All hosts of a zone, `zone:dmz`.
-    Zone(String),
-    /// A network or one address.
-    Subnet(Subnet),
-}
-
-/// Why a text is not a peer of a firewall rule.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a rule's from and to are any, zone:NAME, 10.0.4.0/24 or 10.0.4.10, got {got:?}")]
-pub struct PeerError {
-    /// What stood there.
-    pub got: String,
-}
-
-impl fmt::Display for Peer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("any"),
-            Self::Zone(name) => write!(f, "zone:{name}"),
-            Self::Subnet(subnet) if subnet.prefix() == 32 => subnet.address().fmt(f),
-            Self::Subnet(subnet) => subnet.fmt(f),
-        }
-    }
-}
-
-impl FromStr for Peer {
-    type Err = PeerError;
-    fn from_str(text: &str) -> Result<Self, PeerError> {
-        if text == "any" {
-            Ok(Self::Any)
-        } else if let Some(name) = text.strip_prefix("zone:") {
-            Ok(Self::Zone(name.to_owned()))
-        } else if let Ok(address) = text.parse::<Ipv4Addr>() {
-            Ok(Self::Subnet(Subnet::single(address)))
-        } else {
-            text.parse().map(Self::Subnet).map_err(|_| PeerError { got: text.to_owned() })
-        }
-    }
-}
-
-impl From<Peer> for String {
-    fn from(peer: Peer) -> Self {
-        peer.to_string()
-    }
-}
-
-impl TryFrom<String> for Peer {
-    type Error = PeerError;
-    fn try_from(text: String) -> Result<Self, PeerError> {
-        text.parse()
-    }
-}
-
-/// Transport a rule matches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Protocol {
-    /// Whatever it is.
-    #[default]
-    Any,
-    /// TCP.
-    Tcp,
-    /// ICMP.
-    Icmp,
-}
-
-/// What a rule does with a packet that opens a flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FirewallAction {
-    /// Lets the flow through, both ways.
-    Allow,
-    /// Drops the packet without a word.
-    Deny,
-}
-
-/// One rule; the first that matches decides, and what no rule matches is denied.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FirewallRule {
-    /// Name, unique in the site.
-    pub name: String,
-    /// Who opens the flow.
-    pub from: Peer,
-    /// To whom.
-    pub to: Peer,
-    /// Transport.
+    /// How much depends on it.
     #[serde(default)]
-    pub protocol: Protocol,
-    /// Destination ports; empty means all.
+    pub criticality: Criticality,
+    /// Who answers for it.
     #[serde(default)]
-    pub ports: Vec<u16>,
-    /// Allow or deny.
-    pub action: FirewallAction,
-    /// Whether a match is written to the journal.
-    #[serde(default)]
-    pub log: bool,
-    /// Seconds on the virtual clock after which the rule goes away.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub duration_s: Option<u64>,
-    /// Why the rule is there.
-    #[serde(default)]
-    pub comment: String,
+    pub owner: String,
 }

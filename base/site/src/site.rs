@@ -159,6 +159,15 @@ impl Site {
                     "write wan = { latency_ms = 30, jitter_ms = 10, loss = 0.01 }",
                 ));
             }
+            if let Some(gateway) = &zone.gateway
+                && !zone.networks.first().is_some_and(|network| network.contains(*gateway.get_ref()))
+            {
+                return Err(source.error(
+                    gateway,
+                    format!("{} is not in the zone's first network", gateway.get_ref()),
+                    "choose an address of that network, or leave gateway out for .1",
+                ));
+            }
             for network in &zone.networks {
                 if let Some((other, name)) = seen.iter().find(|(other, _)| other.overlaps(network)) {
                     return Err(source.error(
@@ -224,7 +233,7 @@ impl Site {
                     "choose an address of the zone's networks, or another zone",
                 ));
             };
-            if network.nth(1) == Some(address) {
+            if zone.gateway_in(network) == Some(address) {
                 return Err(source.error(
                     &host.address,
                     format!("{address} is the firewall's own"),
@@ -368,12 +377,38 @@ impl Site {
 
     fn check_names_in_rules(&self, source: &Source<'_>) -> Result<(), FileError> {
         for rule in &self.firewall {
+            let place = |text: &str| source.text.find(text).unwrap_or(0);
+            let here = || place(&format!("name = {:?}", rule.name));
+            if let Err(problem) = rule.check() {
+                return Err(source.error_at(
+                    here(),
+                    format!("rule {:?}: {problem}", rule.name),
+                    "mend or remove the rule",
+                ));
+            }
+            let namesakes = self.firewall.iter().filter(|other| other.name == rule.name).count();
+            if rule.name.is_empty() || namesakes > 1 {
+                return Err(source.error_at(
+                    here(),
+                    format!("{namesakes} rules are called {:?}", rule.name),
+                    "give each rule a name of its own",
+                ));
+            }
+            if let Some(host) = &rule.at
+                && self.host(host).is_none()
+            {
+                return Err(source.error_at(
+                    place(&format!("at = {host:?}")),
+                    format!("rule {:?} stands at {host:?}, which is no host of this file", rule.name),
+                    "name a host of this file",
+                ));
+            }
             for peer in [&rule.from, &rule.to] {
                 if let Peer::Zone(name) = peer
                     && self.zone(name).is_none()
                 {
                     return Err(source.error_at(
-                        source.text.find(&format!("zone:{name}")).unwrap_or(0),
+                        place(&format!("zone:{name}")),
                         format!("rule {:?} names zone {name:?}, which is not in this file", rule.name),
                         "name a zone of this file",
                     ));

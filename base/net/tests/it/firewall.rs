@@ -31,8 +31,12 @@ fn rule(name: &str, from: &str, to: &str, action: FirewallAction) -> FirewallRul
         ports: Vec::new(),
         action,
         log: true,
-        duration_s: None,
+        at: None,
+        modbus: None,
+        dnp3: None,
+        duration: None,
         comment: String::new(),
+        by: String::new(),
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod confinement;
+mod deep;
 mod endings;
 mod firewall;
 mod lab;
