@@ -1,37 +1,77 @@
 //! What a person can do in a run: the words of the command line and of the live console.
 
+use net::SessionSelector;
 use scenarios::Stage;
+use serde::de::DeserializeOwned;
+use site::FirewallRule;
 
-/// Carries out one command. Every value goes over the network, through the operator's station.
+use crate::services::desk::{Asker, Desk};
+
+/// What there is to write.
+pub(crate) const COMMANDS: &str = "write TAG VALUE, acknowledge TAG, safe-stop, attend, rule add {JSON}, rule remove ID, session kill {JSON}";
+
+/// Carries out one command; what was done, in a sentence. Values go over the network, through the operator's station;
+/// rules and sessions are the firewall's.
 ///
-/// Commands: `write TAG VALUE`, `acknowledge TAG`, `safe-stop`, `attend`. Says in a sentence what was done; an error says what to
-/// write instead.
-pub(crate) fn act(stage: &Stage, command: &str) -> Result<String, String> {
-    let words: Vec<&str> = command.split_whitespace().collect();
-    match words[..] {
-        ["write", tag, value] => {
-            let value: f64 = value
-                .parse()
-                .ok()
-                .filter(|value: &f64| value.is_finite())
-                .ok_or_else(|| format!("{value:?} is not a number; write it as in: write NAOH.SP 100"))?;
-            stage.operator_write(tag, value).map_err(|error| error.to_string())?;
-            Ok(format!("the operator's station writes {value} to {tag}"))
-        }
-        ["acknowledge", tag] => {
+/// `source` is through what the command came. An error says what to write instead.
+pub(crate) fn act(stage: &Stage, desk: &Desk, source: &str, command: &str) -> Result<String, String> {
+    let (verb, rest) = command.trim().split_once(char::is_whitespace).unwrap_or((command.trim(), ""));
+    let (second, body) = rest.trim().split_once(char::is_whitespace).unwrap_or((rest.trim(), ""));
+    let body = body.trim();
+    let asker = Asker::person(source);
+    match (verb, second) {
+        ("write", tag) => write(stage, tag, body),
+        ("acknowledge", tag) if !tag.is_empty() => {
             stage.operator_acknowledge(tag).map_err(|error| error.to_string())?;
             Ok(format!("alarm {tag} is acknowledged"))
         }
-        ["safe-stop"] => {
+        ("safe-stop", "") => {
             let writes = stage.operator_safe_stop().map_err(|error| error.to_string())?;
             Ok(format!("safe stop: the operator's station writes {writes} values"))
         }
-        ["attend"] => {
+        ("attend", "") => {
             stage.operator_attends();
             Ok("a person sits at the operator's station: alarms wait for them".to_owned())
         }
-        _ => Err(format!(
-            "unknown command {command:?}; write TAG VALUE sets a value at the operator's station, acknowledge TAG acknowledges an alarm there"
-        )),
+        ("rule", "add") => {
+            let example = r#"rule add {"source": "any", "destination": "192.168.1.101", "action": "deny", "modbus": {"kind": "write"}, "duration": "24h"}"#;
+            let rule: FirewallRule = from_json(body, example)?;
+            let added = desk.add_rule(&asker, rule).map_err(|refusal| refusal.to_string())?;
+            let name = &added.shown.rule.name;
+            let mut said = format!("rule {} ({name}) is in force, in front of all others", added.shown.id);
+            if let Some(expires) = added.shown.expires {
+                said += &format!(", until {expires}");
+            }
+            for warning in added.warnings {
+                said += &format!("; note: {warning}");
+            }
+            Ok(said)
+        }
+        ("rule", "remove") => {
+            let id = body
+                .parse()
+                .map_err(|_| format!("{body:?} is no id of a rule; write it as in: rule remove 7"))?;
+            let name = desk.remove_rule(&asker, id).map_err(|refusal| refusal.to_string())?;
+            Ok(format!("rule {id} ({name}) is gone"))
+        }
+        ("session", "kill") => {
+            let selector: SessionSelector =
+                from_json(body, r#"session kill {"address": "10.0.4.10", "port": 1433}"#)?;
+            Ok(format!("{} sessions were reset", desk.kill_sessions(&asker, &selector)))
+        }
+        _ => Err(format!("unknown command {command:?}; there are: {COMMANDS}")),
     }
+}
+
+fn write(stage: &Stage, tag: &str, value: &str) -> Result<String, String> {
+    let number = value.parse().ok().filter(|number: &f64| number.is_finite());
+    let Some(number) = number.filter(|_| !tag.is_empty()) else {
+        return Err(format!("{value:?} is not a number; write it as in: write NAOH.SP 100"));
+    };
+    stage.operator_write(tag, number).map_err(|error| error.to_string())?;
+    Ok(format!("the operator's station writes {number} to {tag}"))
+}
+
+fn from_json<T: DeserializeOwned>(body: &str, example: &str) -> Result<T, String> {
+    serde_json::from_str(body).map_err(|error| format!("{error}; write it as in: {example}"))
 }

@@ -5,7 +5,8 @@
 //! - the *plant* advances one step at each multiple of its step length, then reports to whoever watches;
 //! - each *controller* scans at its own period, reads instruments and commands actuators through its wires;
 //! - each controller's Modbus *server* and DNP3 *outstation* take connections from the virtual network, and PLC-2 polls PLC-3;
-//! - the *actors* of the scenario talk to controllers over the network and nothing else.
+//! - the *actors* of the scenario talk to controllers over the network and nothing else;
+//! - the *rule interface* of the firewall waits for whoever has a key.
 //!
 //! Twins of a run are assembled from the same plan with another cast and without watchers, so that watching can
 //! never change what happens.
@@ -23,6 +24,8 @@ use sim::{HarmReport, Plant, PlantEvent};
 use site::{FileError, Site};
 
 use crate::journal::Journal;
+use crate::services;
+use crate::services::desk::Desk;
 use crate::wiring::{Cable, ServicePort, SharedPlant, Wires, WiringError};
 
 /// Port on which controllers serve Modbus/TCP.
@@ -98,6 +101,7 @@ pub(crate) struct Assembly {
     pub(crate) network: Network,
     pub(crate) plant: SharedPlant,
     pub(crate) stage: Stage,
+    pub(crate) desk: Rc<Desk>,
     plant_events: Rc<RefCell<Vec<PlantEvent>>>,
 }
 
@@ -117,6 +121,10 @@ impl Assembly {
             kernel.on_firewall_event(Box::new(move |event| journal.firewall(event)));
         }
         let stage = scenarios::stage(plan, cast, &network, &kernel.spawner(), &kernel.clock(), site)?;
+        let (firewall, journal) = (network.firewall(), watchers.journal.clone());
+        let desk = Rc::new(Desk::new(site, plan.seed, plan.start, firewall, kernel.clock(), journal));
+        services::serve(&kernel, &network, desk.clone());
+        services::serve_remote_desktop(&kernel, &network, site);
         let plant_events: Rc<RefCell<Vec<PlantEvent>>> = Rc::default();
         let faults = FaultSchedule::new(plan.faults(cast), plan)?;
         let task = PlantTask {
@@ -128,7 +136,7 @@ impl Assembly {
             watchers,
         };
         kernel.spawner().spawn("plant", task.run(kernel.clock()));
-        Ok(Self { kernel, network, plant, stage, plant_events })
+        Ok(Self { kernel, network, plant, stage, desk, plant_events })
     }
 
     /// What the plant reported, alarms and crossed limits included, in order.

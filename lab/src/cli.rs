@@ -200,7 +200,8 @@ pub(crate) struct SimulateArgs {
     /// Tell the story: what happened, when, and what it did.
     #[arg(long)]
     pub(crate) spoil: bool,
-    /// Act as the operator: COMMAND@SECONDS, as in `write NAOH.SP 100@120`. May be given several times.
+    /// Act as a person in the run: COMMAND@SECONDS, as in `write NAOH.SP 100@120`; also `rule add {JSON}`, `rule
+    /// remove ID` and `session kill {JSON}`. May be given several times.
     #[arg(long = "act", value_name = "COMMAND@SECONDS", value_parser = act)]
     pub(crate) acts: Vec<(f64, String)>,
     /// Print the result as JSON.

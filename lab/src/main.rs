@@ -1,6 +1,6 @@
 //! The `fieldrange` command: composes a lab from plant, controllers, network and actors, runs it, and tells what happened.
 //!
-//! Reading order: [`cli`], [`wiring`], [`assembly`] (one lab), [`twin`], [`recording`] (a run with its record),
+//! Reading order: [`cli`], [`wiring`], [`assembly`] (one lab), [`services`], [`twin`], [`recording`] (a run with its record),
 //! [`truth`], [`story`], then the commands.
 
 mod action;
@@ -17,6 +17,7 @@ mod process_table;
 mod progress;
 mod recording;
 mod remarkable;
+mod services;
 mod store;
 mod story;
 mod truth;

@@ -379,9 +379,9 @@ fn install_outside(
         let line = serde_json::to_string(input).map_err(io::Error::from);
         failure.keep(line.and_then(|line| writeln!(out, "{line}")).and_then(|()| out.flush()));
     }));
-    let (stage, journal) = (assembly.stage.clone(), journal.clone());
+    let (stage, desk, journal) = (assembly.stage.clone(), assembly.desk.clone(), journal.clone());
     assembly.kernel.on_action(Box::new(move |t, source, command| {
-        let outcome = crate::action::act(&stage, command);
+        let outcome = crate::action::act(&stage, &desk, source, command);
         let data = match &outcome {
             Ok(_) => serde_json::json!({ "command": command }),
             Err(problem) => serde_json::json!({ "command": command, "refused": problem }),

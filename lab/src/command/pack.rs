@@ -9,8 +9,9 @@ use record::{RunReader, RunWriter};
 use crate::cli::PackArgs;
 use crate::exit::Exit;
 
-/// What a trainee must not see: what really happened, and what others concluded.
-const LEFT_OUT: [&str; 3] = ["truth.jsonl", "findings.jsonl", "incidents.jsonl"];
+/// What a trainee must not see: what really happened, what others concluded, and what clients sent in, keys of the rule
+/// interface included. Without the seed nothing can be replayed, so nobody misses the last.
+const LEFT_OUT: [&str; 4] = ["truth.jsonl", "findings.jsonl", "incidents.jsonl", "outside.jsonl"];
 
 pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
     let reader = RunReader::open(&args.run)?;

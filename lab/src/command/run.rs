@@ -18,6 +18,7 @@ use crate::order::{free_directory, order};
 use crate::process_table::ProcessColumns;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, record_run};
+use crate::services;
 
 /// What the lab shows of itself while it runs.
 #[derive(Debug, Default)]
@@ -48,6 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let drive = Drive::Live { pace, control: send_control, end, past: None };
     let (shown, site, title) =
         (board.clone(), ordered.order.site.clone(), ordered.scenario.texts().title.clone());
+    let keys = services::keys(plan.seed, &ordered.order.site);
     // The desk stays on this side of the confinement: the kernel's thread may not listen.
     thread::scope(|scope| {
         let (out_shown, board) = (&out, &board);
@@ -64,6 +66,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
                 );
                 for (real, to) in forwards.addresses() {
                     println!("forward {real} -> {to}");
+                }
+                if args.forwards.iter().any(|forward| *forward.to.ip() == services::RULE_INTERFACE) {
+                    println!("keys of the rule interface, for the facilitator to hand out:");
+                    for (zone, key) in &keys {
+                        println!("key {zone} {key}");
+                    }
                 }
             }
             opened
@@ -118,8 +126,8 @@ fn listen_to_person(control: &LiveControl, board: &SharedBoard) {
                 }
             }
             ["values"] => print_values(board),
-            ["write", ..] => control.act("console", line.trim()),
-            _ => println!("commands: pause, resume, speed N, write TAG VALUE, values, stop"),
+            ["write" | "rule" | "session", ..] => control.act("console", line.trim()),
+            _ => println!("commands: pause, resume, speed N, values, stop, {}", crate::action::COMMANDS),
         }
     }
 }

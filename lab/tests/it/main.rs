@@ -8,3 +8,4 @@ mod live;
 mod power;
 mod record;
 mod same;
+mod services;

@@ -75,7 +75,7 @@ async function refresh() {
   document.getElementById("unlisted").textContent = data.unlisted_frames ? `${data.unlisted_frames} frames of further pairs are counted, not listed.` : "";
   document.getElementById("sessions").textContent = data.sessions === undefined ? "" : `${data.sessions} sessions pass the firewall now.`;
   const mayChange = document.getElementById("add-rule") !== null;
-  document.getElementById("rules").replaceChildren(...data.rules.map(({ id, rule, hits, until }, n) => element("tr", {}, element("td", {}, String(n + 1)), element("td", {}, rule.name), element("td", {}, rule.from), element("td", {}, rule.to), element("td", {}, ruleService(rule)), element("td", {}, rule.action), element("td", { class: "number" }, String(hits)), element("td", {}, until ?? "stays"), element("td", {}, rule.comment ?? ""),
+  document.getElementById("rules").replaceChildren(...data.rules.map(({ id, rule, hits, until }, n) => element("tr", {}, element("td", {}, String(n + 1)), element("td", {}, rule.name), element("td", {}, rule.source), element("td", {}, rule.destination), element("td", {}, ruleService(rule)), element("td", {}, rule.action), element("td", { class: "number" }, String(hits)), element("td", {}, until ?? "stays"), element("td", {}, rule.comment ?? ""),
     element("td", {}, mayChange ? element("button", { type: "button", "aria-label": `Remove rule ${rule.name}`, on: { click: () => { if (confirm(`Remove rule ${rule.name}?`)) act(`rule remove ${id}`).then((told) => { says.textContent = `${told.says}.`; document.activeElement.blur(); refresh(); }).catch(report); } } }, "Remove") : ""))));
 }
 
