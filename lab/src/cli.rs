@@ -98,6 +98,11 @@ pub(crate) enum Command {
         after_help = "Example:\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl\n\nA call is one JSON object per line:\n  {\"id\":1,\"t\":19900,\"interval\":[19800,19890],\"entities\":[\"host:hmi\",\"device:PLC-1\",\"point:NAOH.SP\"],\"verdict\":\"attack\",\"technique\":\"T0836\",\"confidence\":\"high\"}"
     )]
     Score(ScoreArgs),
+    /// Write the after-action report of a run: timeline, every point with its reason, the plant with and without.
+    #[command(
+        after_help = "Example:\n  fieldrange report runs/oldsmar-7 --calls calls.jsonl --out report.html\n  fieldrange report runs/oldsmar-7 --what-if 'earlier 60'\n  fieldrange report runs/team-a runs/team-b --calls a.jsonl --calls b.jsonl\n\nThe page is one file without scripts; it prints, and loads nothing. The plant is run again from the record's seed: as it\nwas, with nobody acting, without the attack, and with the change of --what-if:\n  earlier SECONDS      every action so much earlier\n  later SECONDS        every action so much later\n  without [N]          no action, or without action N of the report\n  instead N COMMAND    another command in place of action N\n  also SECONDS COMMAND one more command, SECONDS after the start"
+    )]
+    Report(ReportArgs),
     /// Answer the questions on a run; answers are computed from its record.
     #[command(
         after_help = "Example:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json"
@@ -274,6 +279,28 @@ pub(crate) struct ScoreArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Print the score as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// Directory of the run. Several runs of one scenario are put side by side.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Calls, one JSON object per line; with several runs once for each, in the same order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calls: Vec<PathBuf>,
+    /// How the calls came about.
+    #[arg(long, value_enum, default_value = "live")]
+    pub(crate) form: Form,
+    /// Run it once more with another containment: 'earlier 60', 'without 2', 'instead 1 write NAOH.SP 100'.
+    #[arg(long, value_name = "CHANGE")]
+    pub(crate) what_if: Option<crate::report::Change>,
+    /// The page.
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    pub(crate) out: PathBuf,
+    /// Print everything in it as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -17,6 +17,7 @@ mod process_table;
 mod progress;
 mod recording;
 mod remarkable;
+mod report;
 mod services;
 mod store;
 mod story;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Some(Command::Plant(args)) => command::plant::plant(args),
         Some(Command::Sense(args)) => command::sense::sense(args),
         Some(Command::Score(args)) => command::score::score(args),
+        Some(Command::Report(args)) => command::report::report(args),
         Some(Command::Quiz(args)) => command::quiz::quiz(args),
         Some(Command::Blame(args)) => command::blame::blame(args),
         Some(Command::Pack(args)) => command::pack::pack(args),

@@ -7,6 +7,7 @@ pub(crate) mod pack;
 pub(crate) mod plant;
 pub(crate) mod quiz;
 pub(crate) mod replay;
+pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod score;
 pub(crate) mod sense;

@@ -11,7 +11,12 @@ impl Account<'_, '_> {
     pub(super) fn step_line(&self, number: usize, points: f64, attacked: bool) -> Line {
         let event = &self.events[number];
         let subject = Subject::Step(event.truth.step.clone());
-        let (outcome, what, why) = match self.source(number) {
+        let source = self.source(number);
+        let by = source.map(|source| match source {
+            Source::Match(call, _) => self.id(call),
+            Source::Case(case) => self.id(case.by),
+        });
+        let (outcome, what, why) = match source {
             Some(Source::Match(call, own)) => {
                 let (outcome, what) = match own.by {
                     Through::Step => {
@@ -40,7 +45,7 @@ impl Account<'_, '_> {
                 ),
             ),
         };
-        Line { subject, outcome, points, what, why }
+        Line { subject, outcome, call: by, points, what, why }
     }
 
     fn why_match(&self, event: &Event<'_>, call: usize, own: Match<'_>) -> String {
@@ -136,7 +141,8 @@ impl Account<'_, '_> {
             fate if fate.costs() => Outcome::False,
             _ => Outcome::Neutral,
         };
-        Line { subject: Subject::Call(given.id), outcome, points, what: format!("{about}: {what}"), why }
+        let subject = Subject::Call(given.id);
+        Line { subject, outcome, call: None, points, what: format!("{about}: {what}"), why }
     }
 
     fn told_of_fate(&self, fate: Fate<'_>) -> (String, String) {
@@ -191,7 +197,7 @@ impl Account<'_, '_> {
         let Some(detect) = detect else {
             let what = "part D is left out".to_owned();
             let why = "there was an attack, but this role could see no step of it".to_owned();
-            return Some(Line { subject, outcome: Outcome::Base, points: 0.0, what, why });
+            return Some(Line { subject, outcome: Outcome::Base, call: None, points: 0.0, what, why });
         };
         let sum: f64 = lines.iter().map(|line| line.points).sum();
         let points = detect - sum;
@@ -199,11 +205,12 @@ impl Account<'_, '_> {
             let what = "there was no attack".to_owned();
             let why =
                 "a run without an attack starts at 100, and false calls take from it, down to 0".to_owned();
-            return Some(Line { subject, outcome: Outcome::Base, points, what, why });
+            return Some(Line { subject, outcome: Outcome::Base, call: None, points, what, why });
         }
         (points.abs() > 1e-9).then(|| {
             let what = "the false calls cost more than was earned".to_owned();
-            Line { subject, outcome: Outcome::Base, points, what, why: "D is never below 0".to_owned() }
+            let why = "D is never below 0".to_owned();
+            Line { subject, outcome: Outcome::Base, call: None, points, what, why }
         })
     }
 

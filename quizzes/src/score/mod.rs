@@ -23,6 +23,7 @@ mod cases;
 mod event;
 mod lines;
 mod matching;
+pub mod process;
 pub mod rules;
 
 use record::{Call, Role, TruthStep, Verdict, VirtualTime};
@@ -103,6 +104,9 @@ pub struct Line {
     pub subject: Subject,
     /// What became of it.
     pub outcome: Outcome,
+    /// Of a step, the number of the call that earned the points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u64>,
     /// Points of D; the sum over all lines is D.
     pub points: f64,
     /// What happened, in one sentence.

@@ -1,0 +1,215 @@
+//! Courses: how the plant went in one run of a plan, with curves fine enough to draw.
+//!
+//! # Theory of operation
+//! A report compares three courses of one seed: *this run*, made again from what came from outside, *nobody acts*, and
+//! *no attack*. None of them is on the disk, since a course is a function of the record: it is run again, fast and
+//! unwatched, and [`Courses`] keeps the latest ones in memory. A what-if is a fourth course, whose actions are put in by
+//! time.
+//!
+//! # What can go wrong
+//! A run that ended by a panic of a task ends there again; what it had come to until then is its course.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use net::KernelError;
+use record::{OutsideInput, RunManifest, VirtualTime};
+use scenarios::Cast;
+use sim::{HarmReport, Plant, PlantEvent};
+
+use crate::action::act;
+use crate::assembly::{Assembly, LabError, Watchers};
+use crate::kernel_thread::on_kernel_thread;
+use crate::recording::Order;
+
+/// About as many points as a curve gets.
+const POINTS: u64 = 360;
+/// Share of an instrument's span by which two curves must differ to be worth showing.
+const WORTH_SHOWING: f64 = 0.02;
+/// Runs whose courses are kept.
+const KEPT: usize = 8;
+
+/// Values of all instruments as transmitted, at regular moments.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Curves {
+    tags: Vec<String>,
+    spans: Vec<f64>,
+    rows: Vec<(VirtualTime, Vec<f64>)>,
+}
+
+impl Curves {
+    fn watch(&mut self, now: VirtualTime, plant: &Plant, every_ns: u64) {
+        if !now.as_nanos().is_multiple_of(every_ns) {
+            return;
+        }
+        if self.tags.is_empty() {
+            self.tags = plant.instruments().iter().map(|info| info.tag.clone()).collect();
+            self.spans = plant.instruments().iter().map(|info| info.high - info.low).collect();
+        }
+        let read = |tag: &String| plant.instrument_index(tag).map(|index| plant.read(index));
+        let row = self.tags.iter().filter_map(read).collect();
+        self.rows.push((now, row));
+    }
+
+    /// Time in seconds and value of a tag, in order of time; empty where there is no such tag.
+    pub(crate) fn of(&self, tag: &str) -> Vec<(f64, f64)> {
+        let Some(column) = self.tags.iter().position(|name| name == tag) else { return Vec::new() };
+        let cell = |(t, row): &(VirtualTime, Vec<f64>)| Some((t.as_secs_f64(), *row.get(column)?));
+        self.rows.iter().filter_map(cell).collect()
+    }
+
+    /// Tags that differ from other curves by at least 2 % of their span, most different first.
+    pub(crate) fn changed_against(&self, other: &Self) -> Vec<(f64, String)> {
+        let difference = |column: usize| {
+            let pairs = self.rows.iter().zip(&other.rows);
+            let apart = pairs.filter_map(|((_, a), (_, b))| Some((a.get(column)? - b.get(column)?).abs()));
+            apart.fold(0.0, f64::max)
+        };
+        let mut changed: Vec<(f64, String)> = self
+            .tags
+            .iter()
+            .zip(&self.spans)
+            .enumerate()
+            .map(|(column, (tag, span))| (difference(column) / span, tag.clone()))
+            .filter(|(share, _)| *share >= WORTH_SHOWING)
+            .collect();
+        changed.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        changed
+    }
+}
+
+/// How the plant went in one run.
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    pub(crate) harm: HarmReport,
+    pub(crate) events: Vec<PlantEvent>,
+    pub(crate) curves: Curves,
+    /// Commands of a person that the lab refused, with its reason.
+    pub(crate) refused: Vec<(String, String)>,
+}
+
+/// One command of a person at a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Timed {
+    pub(crate) t: VirtualTime,
+    pub(crate) source: String,
+    pub(crate) command: String,
+}
+
+/// Who acts in a course.
+pub(crate) enum Hands<'a> {
+    Nobody,
+    /// Everything from outside, put back where it was.
+    AsRecorded(&'a [OutsideInput]),
+    /// Commands by time, in order.
+    At(&'a [Timed]),
+}
+
+/// Runs one course up to `end`. To be called on a thread of its own: the kernel confines it.
+pub(crate) fn run_course(
+    order: &Order,
+    cast: &Cast,
+    hands: &Hands<'_>,
+    end: VirtualTime,
+) -> Result<Course, LabError> {
+    let every_ns = (end.as_nanos() / 1_000_000_000).div_ceil(POINTS).max(1) * 1_000_000_000;
+    let curves: Rc<RefCell<Curves>> = Rc::default();
+    let filled = Rc::clone(&curves);
+    let mut watchers = Watchers::default();
+    watchers.each_step.push(Box::new(move |now, plant, _| filled.borrow_mut().watch(now, plant, every_ns)));
+    let mut assembly = Assembly::new(&order.plan, cast, &order.site, watchers)?;
+    let refused: Rc<RefCell<Vec<(String, String)>>> = Rc::default();
+    let (stage, desk, told) = (assembly.stage.clone(), Rc::clone(&assembly.desk), Rc::clone(&refused));
+    assembly.kernel.on_action(Box::new(move |_, source, command| {
+        if let Err(reason) = act(&stage, &desk, source, command) {
+            told.borrow_mut().push((command.to_owned(), reason));
+        }
+    }));
+    let kernel = &mut assembly.kernel;
+    let driven = match hands {
+        Hands::Nobody => kernel.run_until(end),
+        Hands::AsRecorded(inputs) => kernel.run_replay(inputs, end),
+        Hands::At(acts) => acts
+            .iter()
+            .filter(|act| act.t < end)
+            .try_for_each(|act| kernel.run_until_action(act.t, &act.source, &act.command))
+            .and_then(|()| kernel.run_until(end)),
+    };
+    match driven {
+        Ok(()) | Err(KernelError::TaskPanicked { .. } | KernelError::Stuck { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let (harm, events) = (assembly.harm(), assembly.plant_events());
+    drop(assembly);
+    Ok(Course { harm, events, curves: curves.take(), refused: refused.take() })
+}
+
+/// The three courses of a run.
+#[derive(Debug)]
+pub(crate) struct Three {
+    /// This run, as it was.
+    pub(crate) actual: Course,
+    /// The attack, and nobody acts.
+    pub(crate) none: Course,
+    /// No attack, and nobody acts.
+    pub(crate) clean: Course,
+}
+
+/// Courses of the runs that were asked for last. Shared by all who make reports.
+#[derive(Debug, Default)]
+pub(crate) struct Courses {
+    kept: Mutex<Vec<(String, Arc<Three>)>>,
+}
+
+impl Courses {
+    /// The courses of a run, computed where they are not kept: some seconds for a short scenario.
+    pub(crate) fn of(
+        &self,
+        manifest: &RunManifest,
+        order: &Order,
+        inputs: &[OutsideInput],
+    ) -> anyhow::Result<Arc<Three>> {
+        let key = key(manifest);
+        let kept = |courses: &Self| {
+            let kept = courses.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.iter().find(|(of, _)| *of == key).map(|(_, three)| Arc::clone(three))
+        };
+        if let Some(three) = kept(self) {
+            return Ok(three);
+        }
+        let end = manifest.duration;
+        let three = Arc::new(on_kernel_thread(|| -> Result<Three, LabError> {
+            let none = run_course(order, &Cast::full(), &Hands::Nobody, end)?;
+            let actual = if inputs.is_empty() {
+                none.clone()
+            } else {
+                run_course(order, &Cast::full(), &Hands::AsRecorded(inputs), end)?
+            };
+            let clean = if order.plan.steps().next().is_some() {
+                run_course(order, &Cast::clean(), &Hands::Nobody, end)?
+            } else {
+                none.clone()
+            };
+            Ok(Three { actual, none, clean })
+        })?);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= KEPT {
+            kept.remove(0);
+        }
+        kept.push((key, Arc::clone(&three)));
+        Ok(three)
+    }
+}
+
+/// Everything that the courses of a run depend on within one version of the program.
+fn key(manifest: &RunManifest) -> String {
+    format!(
+        "{} {:?} {:?} {} {:?}",
+        manifest.scenario,
+        manifest.seed,
+        manifest.settings,
+        manifest.duration.as_nanos(),
+        manifest.files.get("outside.jsonl")
+    )
+}
