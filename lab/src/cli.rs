@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::uplinks::UplinkArgs;
+
 /// An industrial control system lab in one program.
 ///
 /// Without a command it starts a live lab and opens its console in the browser: a water works, its network, an
@@ -77,7 +79,7 @@ pub(crate) enum Command {
     Shift(ShiftArgs),
     /// Run a scenario live, paced by the clock on the wall, with port forwards for real clients.
     #[command(
-        after_help = "Example:\n  fieldrange run --live --forward 5020=192.168.1.101:502\n  mbpoll -m tcp -p 5020 -a 1 -t 4 -r 41 127.0.0.1\n\nForwards listen on 127.0.0.1 only, unless --listen names another address. Commands on standard input:\n  pause, resume, speed N, write TAG VALUE, values, stop"
+        after_help = "Example:\n  fieldrange run --live --forward 5020=192.168.1.101:502\n  mbpoll -m tcp -p 5020 -a 1 -t 4 -r 41 127.0.0.1\n\nContainers and namespaces as hosts of the plant's network:\n  fieldrange run --live --attach eth0=control --mirror-to 172.20.0.9\n\nForwards listen on 127.0.0.1 only, unless --listen names another address. Commands on standard input:\n  pause, resume, speed N, write TAG VALUE, values, stop"
     )]
     Run(RunArgs),
     /// Run a scenario as fast as the machine can and keep its record.
@@ -120,6 +122,11 @@ pub(crate) enum Command {
     /// Run a record again from its seed and what came from outside, and compare every file.
     #[command(after_help = "Example:\n  fieldrange replay runs/live-1")]
     Replay(ReplayArgs),
+    /// Say in one screen whether this machine can run a live lab well, and what is in the way.
+    #[command(
+        after_help = "Example:\n  fieldrange doctor --json\n\nTakes about three seconds. Exit codes: 0 all well, perhaps with notes; 1 something is wrong."
+    )]
+    Doctor(DoctorArgs),
     /// List what comes with the program.
     #[command(after_help = "Example:\n  fieldrange list scenarios --json")]
     List(ListArgs),
@@ -169,12 +176,21 @@ pub(crate) struct RunArgs {
     /// Address on which forwards listen. Anything but loopback lets others in.
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) listen: std::net::Ipv4Addr,
+    #[command(flatten)]
+    pub(crate) uplinks: UplinkArgs,
     /// Stop after this many virtual minutes instead of the scenario's end.
     #[arg(long)]
     pub(crate) minutes: Option<f64>,
     /// Keep the record in this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+impl RunArgs {
+    /// Whether somebody else than the person at the terminal is to reach the lab.
+    pub(crate) fn lets_somebody_in(&self) -> bool {
+        !self.forwards.is_empty() || !self.uplinks.is_empty()
+    }
 }
 
 /// One port forward.
@@ -357,6 +373,19 @@ pub(crate) struct ReplayArgs {
     /// Keep the new record in this directory instead of throwing it away.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Directory where records are to go; its disk is looked at.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) out: PathBuf,
+    /// Only say whether a lab runs in this container or on this machine: a health check.
+    #[arg(long)]
+    pub(crate) running: bool,
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -18,6 +18,8 @@ pub enum FlowProtocol {
     Icmp,
     /// An address resolution.
     Arp,
+    /// Anything else over IPv4, or another protocol on the cable: it comes from real networks alone.
+    Other,
 }
 
 /// Names one flow.
@@ -61,6 +63,7 @@ impl fmt::Display for FlowKey {
             FlowProtocol::Tcp => write!(f, "{}", self.port)?,
             FlowProtocol::Icmp => f.write_str("icmp")?,
             FlowProtocol::Arp => f.write_str("arp")?,
+            FlowProtocol::Other => f.write_str("other")?,
         }
         write!(f, "#{}", self.occurrence)
     }

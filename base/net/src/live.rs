@@ -8,6 +8,10 @@
 //! with the number of events delivered before it. A replay puts it back by that number, so that the same tasks
 //! run between the same events; commands to the kernel leave no trace in what happens, only in how fast.
 //!
+//! A frame of a real network is an input as well ([`LiveControl::frame`]). Frames may come faster than the lab can
+//! live: at most [`FRAMES_WAITING`] wait for the kernel, and whenever events are due it delivers a batch of them
+//! before it takes the next input. While the lab stands still, frames are dropped.
+//!
 //! # What can go wrong
 //! A machine that cannot keep up, or slept, does not race to catch up: beyond half a second the lab is late.
 
@@ -15,16 +19,23 @@ use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel};
 use std::time::{Duration, Instant};
 
 use record::{Outside, OutsideInput, VirtualTime};
 
+use crate::gate::Outlet;
 use crate::host::Host;
 use crate::kernel::{Kernel, KernelError};
 use crate::station::HostState;
 use crate::uplink::{ClientEnd, Pipe, carry};
+use crate::uplink_counters::UplinkCounters;
+
+/// Frames from real networks that may wait for the kernel, over all uplinks.
+const FRAMES_WAITING: usize = 1024;
+/// Events that are delivered, if they are due, before the next input is looked for.
+const BATCH: u32 = 64;
 
 /// Virtual seconds per second of the wall clock, 1 to 1000.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
@@ -65,6 +76,8 @@ pub enum LiveEnd {
 /// What other threads tell the kernel.
 pub(crate) enum Command {
     Input { source: String, input: Outside, client: Option<ClientEnd> },
+    Frame { source: Arc<str>, zone: Arc<str>, octets: Vec<u8> },
+    PlugIn { zone: Arc<str>, outlet: Outlet },
     SetPace(Pace),
     Pause,
     Resume,
@@ -78,9 +91,27 @@ pub(crate) enum Command {
 pub struct LiveControl {
     commands: Sender<Command>,
     next_connection: Arc<AtomicU64>,
+    frames_waiting: Arc<AtomicUsize>,
 }
 
 impl LiveControl {
+    /// A frame of a real network for a zone's switch, from the destination address on: handed to the virtual network
+    /// and kept for replay. `source` says from where, for example `eth0`. False where too many wait: it is dropped.
+    pub fn frame(&self, source: &Arc<str>, zone: &Arc<str>, octets: Vec<u8>) -> bool {
+        if self.frames_waiting.fetch_add(1, Ordering::Relaxed) >= FRAMES_WAITING {
+            self.frames_waiting.fetch_sub(1, Ordering::Relaxed);
+            return false;
+        }
+        self.send(Command::Frame { source: source.clone(), zone: zone.clone(), octets });
+        true
+    }
+
+    /// Has the answers of a zone that leave the lab put into `frames`; those that do not fit are dropped and
+    /// counted. Alters nothing of what happens in the lab.
+    pub fn plug_in(&self, zone: &Arc<str>, frames: SyncSender<Vec<u8>>, counters: Arc<UplinkCounters>) {
+        self.send(Command::PlugIn { zone: zone.clone(), outlet: Outlet { frames, counters } });
+    }
+
     /// A person acts: handed to the kernel's action handlers and kept for replay. `source` says through what,
     /// for example `console`.
     pub fn act(&self, source: &str, command: &str) {
@@ -145,7 +176,11 @@ impl Default for Live {
     fn default() -> Self {
         let (commands, inbox) = channel();
         Self {
-            control: LiveControl { commands, next_connection: Arc::default() },
+            control: LiveControl {
+                commands,
+                next_connection: Arc::default(),
+                frames_waiting: Arc::default(),
+            },
             inbox,
             input_consumers: Vec::new(),
             action_handlers: Vec::new(),
@@ -217,11 +252,30 @@ impl Kernel {
         let end = end.as_nanos();
         let mut pacer =
             Pacer { wall: Instant::now(), virtual_at_wall: self.now().as_nanos(), pace, is_paused: false };
+        let mut in_a_row = 0;
         loop {
             self.settle()?;
             let event = self.next_event_at().filter(|at| *at <= end);
             let next = event.unwrap_or(end);
-            match self.next_command(pacer.wait(next)) {
+            let wait = pacer.wait(next);
+            if wait == Some(Duration::ZERO) && event.is_some() && in_a_row < BATCH {
+                in_a_row += 1;
+                self.deliver_next();
+                continue;
+            }
+            in_a_row = 0;
+            match self.next_command(wait) {
+                Some(Command::Frame { source, zone, octets }) => {
+                    self.live.control.frames_waiting.fetch_sub(1, Ordering::Relaxed);
+                    let at = pacer.now(self.now().as_nanos(), next);
+                    self.take_frame(at, &source, &zone, &octets, pacer.is_paused);
+                }
+                Some(Command::PlugIn { zone, outlet }) => {
+                    let mut world = self.shared.world();
+                    if let Some(switch) = world.switch_of(&zone) {
+                        world.outlets.insert(switch, outlet);
+                    }
+                }
                 Some(Command::Input { source, input, client }) => {
                     let at = pacer.now(self.now().as_nanos(), next);
                     self.take_input(at, source, input, client);
@@ -319,6 +373,19 @@ impl Kernel {
         }
     }
 
+    /// A frame of a real network: an input, unless the lab stands still.
+    fn take_frame(&mut self, at: u64, source: &str, zone: &str, octets: &[u8], is_paused: bool) {
+        if is_paused {
+            let world = self.shared.world();
+            if let Some(outlet) = world.switch_of(zone).and_then(|switch| world.outlets.get(&switch)) {
+                outlet.counters.dropped_in.add(1);
+            }
+            return;
+        }
+        let input = Outside::Frame { zone: zone.to_owned(), octets: to_hex(octets) };
+        self.take_input(at, source.to_owned(), input, None);
+    }
+
     fn take_input(&mut self, at: u64, source: String, input: Outside, client: Option<ClientEnd>) {
         self.move_clock(at);
         let kept = OutsideInput { after_events: self.delivered, t: self.now(), source, input };
@@ -335,6 +402,15 @@ impl Kernel {
             Outside::Close { connection } => {
                 if let Some(pipe) = self.live.pipes.remove(connection) {
                     pipe.close();
+                }
+            }
+            Outside::Frame { zone, octets } => {
+                let mut world = self.shared.world();
+                if let Some(switch) = world.switch_of(zone)
+                    && !world.enter(switch, &from_hex(octets))
+                    && let Some(outlet) = world.outlets.get(&switch)
+                {
+                    outlet.counters.refused_in.add(1);
                 }
             }
             Outside::Action { command } => {

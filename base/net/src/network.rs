@@ -187,7 +187,7 @@ impl Network {
     }
 
     fn switch(&self, zone: &str) -> Option<usize> {
-        self.shared.world().switches.iter().position(|switch| switch.zone == zone)
+        self.shared.world().switch_of(zone)
     }
 }
 

@@ -142,7 +142,7 @@ impl World {
         to: Ipv4Addr,
         port: u16,
     ) -> io::Result<FlowKey> {
-        if self.hosts.iter().any(|other| other.is_uplink && other.address == to) {
+        if self.is_outside(to) || self.hosts.iter().any(|other| other.is_uplink && other.address == to) {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
                 "a scripted host never opens a flow towards an uplink",

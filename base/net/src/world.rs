@@ -23,6 +23,7 @@ use smoltcp::time::Instant;
 use crate::conn::Conn;
 use crate::filter::Firewall;
 use crate::flow::{FlowKey, FlowProtocol, Frame};
+use crate::gate::{Gate, Outlet};
 use crate::link::{Direction, Link, LinkProperties};
 use crate::neighbour::{Neighbours, RETRY, Way};
 use crate::packet::{Arp, BROADCAST, ETHERNET, EthernetHead, SHORTEST, TYPE_ARP, TYPE_IPV4};
@@ -95,6 +96,8 @@ pub(crate) enum Owner {
     Host(usize),
     /// The firewall.
     Firewall,
+    /// A real network, through an uplink: see [`crate::gate`].
+    Outside,
 }
 
 /// One network card and the cable at it.
@@ -160,6 +163,10 @@ pub(crate) struct World {
     pub(crate) switches: Vec<Switch>,
     pub(crate) hosts: Vec<HostState>,
     pub(crate) firewall: Option<Firewall>,
+    /// Where real networks are attached, by switch.
+    pub(crate) gates: BTreeMap<usize, Gate>,
+    /// Their real sides.
+    pub(crate) outlets: BTreeMap<usize, Outlet>,
     pub(crate) conns: Slab<Box<Conn>>,
     pub(crate) host_names: BTreeMap<Arc<str>, usize>,
     pub(crate) addresses: BTreeMap<Ipv4Addr, Arc<str>>,
@@ -183,6 +190,8 @@ impl World {
             switches: Vec::new(),
             hosts: Vec::new(),
             firewall: None,
+            gates: BTreeMap::new(),
+            outlets: BTreeMap::new(),
             conns: Slab::default(),
             host_names: BTreeMap::new(),
             addresses: BTreeMap::new(),
@@ -268,10 +277,16 @@ impl World {
     /// Delivers an event, except to mirrors, which the kernel does first.
     pub(crate) fn deliver(&mut self, event: Event) {
         match event {
-            Event::AtSwitch { nic, frame } => self.cross_switch(nic, frame),
+            Event::AtSwitch { nic, frame } => {
+                if self.nics[nic].owner == Owner::Outside {
+                    self.frame_arrived(nic);
+                }
+                self.cross_switch(nic, frame);
+            }
             Event::AtNic { nic, frame } => match self.nics[nic].owner {
                 Owner::Host(host) => self.host_receive(host, frame),
                 Owner::Firewall => self.firewall_receive(nic, frame),
+                Owner::Outside => self.leave_lab(nic, frame),
             },
             Event::Deadline { conn } => {
                 if let Some(conn) = self.conns.get_mut(conn) {
@@ -362,6 +377,9 @@ impl World {
 
     /// From the switch, past the rules at the port.
     pub(crate) fn send_down(&mut self, nic: usize, mut frame: Frame) {
+        if self.nics[nic].owner == Owner::Outside && !self.may_leave(nic, &frame.octets) {
+            return self.recycle(frame.octets);
+        }
         match self.nics[nic].link.arrival(Direction::Down, self.now, &mut frame) {
             Some(at) => self.queue.push(at, Event::AtNic { nic, frame }),
             None => self.recycle(frame.octets),
@@ -400,7 +418,9 @@ impl World {
         let card = &mut self.nics[nic];
         let (is_for_us, is_neighbour) = (card.is_own(arp.target), card.is_on_link(arp.sender));
         let is_sane = arp.sender_mac[0] & 1 == 0 && !card.is_own(arp.sender);
-        if !is_neighbour || !is_sane {
+        // Somebody asks before it takes an address (RFC 5227, section 2.1.1): it is told, and not learnt.
+        let is_probe = arp.is_request && is_for_us && arp.sender.is_unspecified();
+        if !is_sane || !(is_neighbour || is_probe) {
             return self.recycle(frame.octets);
         }
         if !is_for_us || (!arp.is_request && !card.neighbours.expects(arp.sender)) {
@@ -408,7 +428,11 @@ impl World {
             return self.recycle(frame.octets);
         }
         let mut draws = frame.flow.draws(seed, "jitter.back");
-        let waiting = card.neighbours.learn(arp.sender, arp.sender_mac, now, draws.bits(1));
+        let waiting = if is_probe {
+            Vec::new()
+        } else {
+            card.neighbours.learn(arp.sender, arp.sender_mac, now, draws.bits(1))
+        };
         let own = card.mac;
         for held in waiting {
             self.send_to(nic, arp.sender_mac, held);

@@ -27,6 +27,13 @@ pub enum Outside {
         /// Number of the connection.
         connection: u64,
     },
+    /// A frame from a real network that is attached to a zone.
+    Frame {
+        /// Zone whose switch it enters.
+        zone: String,
+        /// From the destination address on, without check sequence, in hexadecimal.
+        octets: String,
+    },
     /// A person acted through the lab itself: a button of the console, an option of the command line.
     Action {
         /// What was asked, for example `write NAOH.SP 100`.
@@ -41,7 +48,7 @@ pub struct OutsideInput {
     pub after_events: u64,
     /// Virtual time at which it took effect.
     pub t: VirtualTime,
-    /// Who: a forward (`127.0.0.1:5020`), `console`, `command line`.
+    /// Who: a forward (`127.0.0.1:5020`), an interface (`eth0`), `console`, `command line`.
     pub source: String,
     /// What.
     pub input: Outside,

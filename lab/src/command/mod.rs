@@ -2,6 +2,7 @@
 
 pub(crate) mod blame;
 pub(crate) mod check;
+pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod plant;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result, bail};
-use net::{Forward, Forwards, LiveControl, Pace};
+use net::{Forward, Forwards, LiveControl, MirrorConsumer, Pace};
 use record::VirtualTime;
 
 use crate::assembly::StepWatcher;
@@ -19,6 +19,7 @@ use crate::process_table::ProcessColumns;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, record_run};
 use crate::services;
+use crate::uplinks::{RunningUplinks, Uplinks};
 
 /// What the lab shows of itself while it runs.
 #[derive(Debug, Default)]
@@ -44,6 +45,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let pace = Pace::new(f64::from(args.speed))?;
     let out =
         args.out.clone().unwrap_or_else(|| free_directory(&format!("{}-{}-live", plan.scenario, plan.seed)));
+    let mut uplinks = Uplinks::open(&args.uplinks, &ordered.order.site, &plan.hosts)?;
+    let mirror = uplinks.take_mirror();
     let board = SharedBoard::default();
     let (send_control, control) = channel();
     let drive = Drive::Live { pace, control: send_control, end, past: None };
@@ -54,9 +57,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     thread::scope(|scope| {
         let (out_shown, board) = (&out, &board);
         let desk = scope.spawn(move || {
-            let opened = open_desk(args, &control, board);
-            if let (Ok(forwards), true) =
-                (&opened, std::io::stdout().is_terminal() || !args.forwards.is_empty())
+            let opened = open_desk(args, &control, board, uplinks);
+            if let (Ok((forwards, uplinks)), true) =
+                (&opened, std::io::stdout().is_terminal() || args.lets_somebody_in())
             {
                 println!(
                     "{title}, seed {}, live at {} x; record in {}",
@@ -67,25 +70,36 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
                 for (real, to) in forwards.addresses() {
                     println!("forward {real} -> {to}");
                 }
-                if args.forwards.iter().any(|forward| *forward.to.ip() == services::RULE_INTERFACE) {
+                let is_forwarded =
+                    args.forwards.iter().any(|forward| *forward.to.ip() == services::RULE_INTERFACE);
+                if is_forwarded || !args.uplinks.is_empty() {
                     println!("keys of the rule interface, for the facilitator to hand out:");
                     for (zone, key) in &keys {
                         println!("key {zone} {key}");
                     }
                 }
+                for line in uplinks.lines() {
+                    println!("{line}");
+                }
             }
             opened
         });
         let outcome = on_kernel_thread(|| {
-            let audience = Audience { each_step: Some(board_watcher(shown, site)), ..Audience::default() };
+            let each_frame = mirror.map(|mirror| -> MirrorConsumer { mirror });
+            let audience =
+                Audience { each_step: Some(board_watcher(shown, site)), each_frame, ..Audience::default() };
             record_run(&ordered.order, drive, &out, &Progress::hidden(), audience)
         });
-        let forwards = match desk.join() {
+        let opened = match desk.join() {
             Ok(opened) => opened,
             Err(panic) => std::panic::resume_unwind(panic),
         };
         let outcome = outcome?;
-        drop(forwards?);
+        let (forwards, uplinks) = opened?;
+        drop(forwards);
+        for line in uplinks.end() {
+            println!("{line}");
+        }
         println!("{}: stopped at {}; {} frames", out.display(), outcome.manifest.duration, outcome.frames);
         if let Some(reason) = &outcome.manifest.ended_early {
             println!("the run ended early: {reason}");
@@ -95,8 +109,13 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     })
 }
 
-/// Opens the forwards and listens to standard input and to signals, once the kernel is there.
-fn open_desk(args: &RunArgs, control: &Receiver<LiveControl>, board: &SharedBoard) -> Result<Forwards> {
+/// Opens the forwards and uplinks and listens to standard input and to signals, once the kernel is there.
+fn open_desk(
+    args: &RunArgs,
+    control: &Receiver<LiveControl>,
+    board: &SharedBoard,
+    uplinks: Uplinks,
+) -> Result<(Forwards, RunningUplinks)> {
     let control = control.recv().context("the lab did not come up")?;
     let forwards: Vec<Forward> =
         args.forwards.iter().map(|forward| Forward { port: forward.port, to: forward.to }).collect();
@@ -104,11 +123,12 @@ fn open_desk(args: &RunArgs, control: &Receiver<LiveControl>, board: &SharedBoar
         Forwards::open(&control, args.listen, &forwards).inspect_err(|_| control.stop()).with_context(
             || format!("a forward cannot listen on {}\n  fix: choose a free port above 1023", args.listen),
         )?;
+    let uplinks = uplinks.start(&control).inspect_err(|_| control.stop())?;
     let stopper = control.clone();
     ctrlc::set_handler(move || stopper.stop()).context("signals cannot be handled")?;
     let board = board.clone();
     thread::spawn(move || listen_to_person(&control, &board));
-    Ok(opened)
+    Ok((opened, uplinks))
 }
 
 /// Carries out the words of standard input. Its end is no command: a lab in the background goes on.

@@ -9,6 +9,7 @@ mod firewall;
 mod lab;
 mod live;
 mod neighbours;
+mod outside;
 mod scans;
 mod traffic;
 mod tshark;
