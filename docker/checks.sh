@@ -2,6 +2,7 @@
 #   on PLACE COMMAND...   runs a command as analyst, attacker (10.0.4.66) or engineer (192.168.1.240)
 #   fail TEXT             ends with an error
 #   $PY                   Python with scapy, pymodbus and requests, there
+#   $KEY                  key of zone `control` at the firewall's rule interface
 # shellcheck shell=bash
 
 shown() { # place, command: prints it as a person would see it, and keeps what it said in $said
@@ -71,10 +72,87 @@ print("600 requests in one call, 600 answers in order")'
     says '^600 requests'
 }
 
-# The firewall between the enterprise and the plant: nothing but the historian's port, and that for one address.
-check_denied() {
-    LINES_SHOWN=8 shown attacker nmap -sS -Pn -n -p 502,102,443 --host-timeout 20s 192.168.1.101
+# Writes a rule through the firewall's interface at 10.0.1.1, from the analyst's place; prints status and what was said.
+rule() { # method, path, JSON
+    shown analyst "$PY" -c '
+import json, requests, sys
+method, path, body = sys.argv[1:4]
+answer = requests.request(method, "http://10.0.1.1/api/v1/" + path, headers={"Authorization": "Bearer " + sys.argv[4]},
+                          json=json.loads(body) if body else None, timeout=10)
+print(answer.status_code, answer.text)' "$1" "$2" "${3:-}" "$KEY"
+}
+rule_id() { sed -n 's/.*"id":\([0-9]*\).*/\1/p' <<<"$said" | head -1; }
+
+# The enterprise sees the plant while a flat rule lets it, and nothing after the allow-list alone is left: the site's own
+# rules, of which one lets 10.0.4.10, and nobody else, to the historian's port 1433.
+check_allow_list() {
+    local flat
+    rule POST rules '{"name": "flat", "source": "zone:enterprise", "destination": "zone:control", "action": "allow", "comment": "before the allow-list"}'
+    says '^201 '
+    flat=$(rule_id)
+    LINES_SHOWN=24 shown attacker timeout 200 nmap -sS -Pn -p 502,102,443 192.168.1.0/24 --script banner
+    says '502/tcp open'
+    [ "$(grep -c '502/tcp open' <<<"$said")" = 3 ] || fail "three controllers listen on 502"
+    # pymodbus polls through the firewall.
+    shown attacker "$PY" -c '
+import time
+from pymodbus.client import ModbusTcpClient
+client = ModbusTcpClient("192.168.1.101")
+assert client.connect()
+for poll in range(5):
+    try:
+        answer = client.read_holding_registers(40, count=1, slave=1)
+    except TypeError:
+        answer = client.read_holding_registers(40, count=1, device_id=1)
+    assert not answer.isError(), answer
+    print("poll", poll, "NAOH.SP", answer.registers[0])
+    time.sleep(0.2)
+client.close()'
+    says 'poll 4 NAOH.SP [0-9]+'
+    rule DELETE "rules/$flat"
+    says '^200 '
+    LINES_SHOWN=6 shown attacker timeout 200 nmap -sS -Pn -p 502,102,443 192.168.1.0/24 --script banner
     says_not '/tcp +open'
+    says '256 IP addresses'
+}
+
+# A packet with the address of the historian's replica reaches port 1433: the answer crosses the mirror, on its way to the one
+# who has that address. From the attacker's own address it does not.
+check_probe_1433() {
+    printf '\nattacker$ nmap -sS -Pn -n -p 1433 -S 10.0.4.10 -e eth0 192.168.1.10   while the analyst watches eth1\n'
+    on analyst timeout 12 tshark -i eth1 -a duration:8 -Y 'ip.src == 192.168.1.10 && tcp.srcport == 1433 && tcp.flags.syn == 1 && tcp.flags.ack == 1 && ip.dst == 10.0.4.10' \
+        -T fields -e ip.src -e tcp.srcport -e ip.dst -e tcp.flags.str 2>/dev/null >"${TMPDIR:-/tmp}/probe.$$" &
+    local watch=$!
+    sleep 3
+    on attacker timeout 10 nmap -sS -Pn -n --max-retries 1 -p 1433 -S 10.0.4.10 -e eth0 192.168.1.10 >/dev/null 2>&1 || true
+    wait "$watch" || true
+    said=$(cat "${TMPDIR:-/tmp}/probe.$$")
+    rm -f "${TMPDIR:-/tmp}/probe.$$"
+    printf '%s\n' "$said" | head -3
+    says '192.168.1.10.1433.10.0.4.10'
+    LINES_SHOWN=8 shown attacker nmap -sS -Pn -n --max-retries 1 -p 1433 192.168.1.10
+    says '1433/tcp filtered'
+}
+
+# A rule for 24 hours, which the virtual clock ends. `say` tells the lab its speed.
+check_expiry() {
+    local id
+    rule POST rules '{"name": "contain", "source": "10.0.4.10", "destination": "192.168.1.10", "action": "deny", "duration": "24h", "comment": "case 7"}'
+    says '^201 .*"expires"'
+    id=$(rule_id)
+    rule GET "rules/$id"
+    says '^200 '
+    printf '\nlab: speed 1000, for 90 s\n'
+    say "speed 1000"
+    sleep 90
+    say "speed 1"
+    sleep 1
+    said=$(on analyst "$PY" -c '
+import requests, sys
+answer = requests.get("http://10.0.1.1/api/v1/rules/" + sys.argv[1], headers={"Authorization": "Bearer " + sys.argv[2]}, timeout=20)
+print(answer.status_code, answer.text)' "$id" "$KEY")
+    printf '%s\n' "$said"
+    says '^404 '
 }
 
 all_checks() {
@@ -83,7 +161,8 @@ all_checks() {
     check_discover
     check_scapy
     check_offload
-    check_denied
+    check_allow_list
+    check_probe_1433
 }
 
 # compose.yaml: real clients by port forwards of this machine's loopback.

@@ -5,7 +5,7 @@
 # its mirror port by the fourth as VXLAN. Analyst (SOC, eth1 = mirror), attacker (enterprise) and engineer (control) are
 # namespaces with the lab's firewall as their gateway and no route to anything else. Then the tools that analysts have, word
 # for word: checks.sh beside the docker labs. At last an interface is taken away and comes back, refusals are tried,
-# the record is verified and replayed. Needs root, iproute2, iputils-ping, tshark, nmap, mbpoll; PYTHON with scapy 2, pymodbus 3, requests. Two minutes.
+# the record is verified and replayed. A second lab runs a day at a thousand times the clock, so that a rule for 24 hours ends. Needs root, iproute2, iputils-ping, tshark, nmap, mbpoll; PYTHON with scapy 2, pymodbus 3, requests. Three minutes.
 set -euo pipefail
 [ $# -eq 2 ] || { sed -n 2,3p "$0"; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,6 +33,7 @@ cleanup() {
     for space in $wire $lab $analyst $attacker $engineer; do
         for left in $(ip netns pids "$space" 2>/dev/null); do kill -KILL "$left" 2>/dev/null || true; done
         ip netns del "$space" 2>/dev/null || true
+        rm -rf "/etc/netns/$space"
     done
 }
 trap cleanup EXIT
@@ -42,6 +43,9 @@ rm -rf "$record"
 for space in $wire $lab $analyst $attacker $engineer; do
     ip netns add "$space"
     ip -n "$space" link set lo up
+    # No resolver: nothing that is asked here may be asked outside.
+    mkdir -p "/etc/netns/$space"
+    : >"/etc/netns/$space/resolv.conf"
 done
 cable() { # namespace, interface, network, address/prefix or nothing
     ip -n "$wire" link show "$3" >/dev/null 2>&1 || ip -n "$wire" link add "$3" type bridge
@@ -90,18 +94,23 @@ refused "has it already" --attach ctl0=control
 ip -n "$engineer" address del 192.168.1.102/24 dev eth0
 refused "would leave the lab" --mirror-to 192.0.2.9
 
-mkfifo "$work/uplink.in" 2>/dev/null || true
-ip netns exec "$lab" "$binary" run ordinary-day --live --out "$record" --attach ent0=enterprise --attach soc0=soc --attach ctl0=control \
-    --mirror-to 172.31.42.3 <"$work/uplink.in" >"$work/uplink.txt" 2>&1 &
-pid=$!
-exec 3>"$work/uplink.in"
-talk=3
-for ((i = 0; ; i++)); do
-    kill -0 "$pid" 2>/dev/null || { pid=''; fail "the lab did not stay up"; }
-    grep -q '^mirror' "$work/uplink.txt" && break
-    ((i < 150)) || fail "the lab did not come up within half a minute"
-    sleep 0.2
-done
+start() { # options
+    rm -f "$work/uplink.in"
+    mkfifo "$work/uplink.in"
+    ip netns exec "$lab" "$binary" run ordinary-day --live "$@" --attach ent0=enterprise --attach soc0=soc --attach ctl0=control \
+        --mirror-to 172.31.42.3 <"$work/uplink.in" >"$work/uplink.txt" 2>&1 &
+    pid=$!
+    exec 3>"$work/uplink.in"
+    talk=3
+    for ((i = 0; ; i++)); do
+        kill -0 "$pid" 2>/dev/null || { pid=''; fail "the lab did not stay up"; }
+        grep -q '^mirror' "$work/uplink.txt" && break
+        ((i < 150)) || fail "the lab did not come up within half a minute"
+        sleep 0.2
+    done
+    KEY=$(sed -n 's/^key control //p' "$work/uplink.txt")
+}
+start --out "$record"
 
 say() { echo "$1" >&3; }
 on() { # place, command
@@ -139,3 +148,12 @@ pid=''
 tail -6 "$work/uplink.txt"
 timeout 60 "$binary" verify "$record" || fail "the live record is not whole"
 timeout 300 "$binary" replay "$record" || fail "the live record does not replay to the same octets"
+
+echo "a rule for 24 hours, at a thousand times the clock on the wall:"
+start --out "$work/uplink-day" --minutes 1600
+check_expiry
+kill -KILL "$pid"
+wait "$pid" 2>/dev/null || true
+pid=''
+rm -rf "$work/uplink-day"
+echo "real networks: all checks passed"

@@ -178,7 +178,7 @@ pub(crate) struct RunArgs {
     pub(crate) listen: std::net::Ipv4Addr,
     #[command(flatten)]
     pub(crate) uplinks: UplinkArgs,
-    /// Stop after this many virtual minutes instead of the scenario's end.
+    /// Stop after this many virtual minutes instead of at the scenario's end, sooner or later.
     #[arg(long)]
     pub(crate) minutes: Option<f64>,
     /// Keep the record in this directory.

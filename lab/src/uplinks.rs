@@ -104,7 +104,7 @@ fn zone_hosts(name: &str, site: &Site, more_hosts: &[Host]) -> Result<ZoneHosts>
     let mut hosts: BTreeMap<_, _> = zone
         .networks
         .iter()
-        .filter_map(|network| Some((network.nth(1)?, "the firewall".to_owned())))
+        .filter_map(|network| Some((zone.gateway_in(network)?, "the firewall".to_owned())))
         .collect();
     let all = site.hosts.iter().chain(more_hosts).filter(|host| host.zone.get_ref() == name);
     hosts.extend(all.map(|host| (*host.address.get_ref(), host.name.get_ref().clone())));

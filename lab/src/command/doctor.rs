@@ -34,15 +34,20 @@ const BEAT: Duration = Duration::from_millis(10);
 /// Lag at the 99th percentile that is still keeping up.
 const LAG_MAX: Duration = Duration::from_millis(50);
 /// Ports that the documents speak of, and what for.
-const PORTS: [(u16, &str); 4] =
-    [(5020, "forward to PLC-1"), (5021, "forward to PLC-2"), (5022, "forward to PLC-3"), (20_000, "DNP3")];
+const PORTS: [(u16, &str); 5] = [
+    (8600, "console"),
+    (5020, "forward to PLC-1"),
+    (5021, "forward to PLC-2"),
+    (5022, "forward to PLC-3"),
+    (20_000, "DNP3"),
+];
 /// VXLAN.
 const MIRROR_PORT: u16 = 4789;
 /// Octets without which a day's record may not fit, and those below which a run is pointless.
 const ROOM_GOOD: u64 = 2 << 30;
 const ROOM_LEAST: u64 = 200 << 20;
-/// Longest name that the system keeps of a thread; a kernel's is shorter.
-const KERNEL_THREAD: &str = "kernel";
+/// What threads are called on which a lab lives: those of a command, and those of the console.
+const LAB_THREADS: [&str; 2] = ["kernel", "lab"];
 
 /// How a look went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -91,7 +96,7 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit> {
 /// Whether a kernel's thread lives in a process of this program: in a container, whether its lab does.
 fn running() -> Finding {
     let is_kernel = |task: fs::DirEntry| {
-        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim_end() == KERNEL_THREAD)
+        fs::read_to_string(task.path().join("comm")).is_ok_and(|name| LAB_THREADS.contains(&name.trim_end()))
     };
     let tasks = |process: fs::DirEntry| fs::read_dir(process.path().join("task")).ok();
     let found = fs::read_dir("/proc")
@@ -238,7 +243,7 @@ fn ports() -> Finding {
         let free: Vec<String> = PORTS.iter().map(|(port, _)| port.to_string()).collect();
         finding("ports", State::Ok, format!("free on 127.0.0.1: {}, {MIRROR_PORT}/udp", free.join(", ")))
     } else {
-        finding("ports", State::Note, format!("taken on 127.0.0.1: {}; forward others", taken.join(", ")))
+        finding("ports", State::Note, format!("taken on 127.0.0.1: {}; choose others", taken.join(", ")))
     }
 }
 

@@ -34,9 +34,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
     let ordered = order(&args.scenario, &args.which)?;
     let plan = &ordered.order.plan;
     let end = match args.minutes {
-        Some(minutes) if minutes > 0.0 && minutes.is_finite() => {
-            VirtualTime::from_secs_f64(minutes * 60.0).min(plan.end)
-        }
+        Some(minutes) if minutes > 0.0 && minutes.is_finite() => VirtualTime::from_secs_f64(minutes * 60.0),
         Some(minutes) => bail!(
             "--minutes must be above 0, got {minutes}\n  fix: leave it out to run to the scenario's end"
         ),
