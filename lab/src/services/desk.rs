@@ -243,6 +243,7 @@ impl Desk {
                 net::FlowProtocol::Tcp => "tcp",
                 net::FlowProtocol::Icmp => "icmp",
                 net::FlowProtocol::Arp => "arp",
+                net::FlowProtocol::Other => "other",
             },
             source: session.source.to_string(),
             destination: session.destination.to_string(),
