@@ -8,7 +8,14 @@
 shown() { # place, command: prints it as a person would see it, and keeps what it said in $said
     printf '\n%s$ %s\n' "$1" "${*:2}"
     said=$(on "$@" 2>&1) || { printf '%s\n' "$said"; fail "this failed: ${*:2}"; }
-    printf '%s\n' "$said" | head -"${LINES_SHOWN:-14}"
+    printf '%s\n' "$said" | grep -v 'Running as user\|Capturing on\|Capture started\|-- File:' | head -"${LINES_SHOWN:-14}"
+}
+# A scan of a whole network: of what it said, the hosts with an open port and the last line.
+scan() {
+    printf '\nattacker$ nmap %s\n' "$*"
+    said=$(on attacker timeout 200 nmap "$@" 2>&1) || { printf '%s\n' "$said"; fail "this failed: nmap $*"; }
+    awk -v RS= -v ORS='\n\n' '/open/' <<<"$said"
+    grep '^Nmap done' <<<"$said" || true
 }
 says() { grep -qE -- "$1" <<<"$said" || fail "it did not say: $1"; }
 says_not() { ! grep -qE -- "$1" <<<"$said" || fail "it said: $1"; }
@@ -74,12 +81,15 @@ print("600 requests in one call, 600 answers in order")'
 
 # Writes a rule through the firewall's interface at 10.0.1.1, from the analyst's place; prints status and what was said.
 rule() { # method, path, JSON
-    shown analyst "$PY" -c '
+    printf '\nanalyst$ python: requests.request("%s", "http://10.0.1.1/api/v1/%s", headers={"Authorization": "Bearer KEY"}%s)\n' \
+        "$1" "$2" "${3:+, json=$3}"
+    said=$(on analyst "$PY" -c '
 import json, requests, sys
 method, path, body = sys.argv[1:4]
 answer = requests.request(method, "http://10.0.1.1/api/v1/" + path, headers={"Authorization": "Bearer " + sys.argv[4]},
-                          json=json.loads(body) if body else None, timeout=10)
-print(answer.status_code, answer.text)' "$1" "$2" "${3:-}" "$KEY"
+                          json=json.loads(body) if body else None, timeout=20)
+print(answer.status_code, answer.text)' "$1" "$2" "${3:-}" "$KEY" 2>&1) || fail "this failed: $1 $2: $said"
+    printf '%s\n' "$said" | head -5
 }
 rule_id() { sed -n 's/.*"id":\([0-9]*\).*/\1/p' <<<"$said" | head -1; }
 
@@ -90,7 +100,7 @@ check_allow_list() {
     rule POST rules '{"name": "flat", "source": "zone:enterprise", "destination": "zone:control", "action": "allow", "comment": "before the allow-list"}'
     says '^201 '
     flat=$(rule_id)
-    LINES_SHOWN=24 shown attacker timeout 200 nmap -sS -Pn -p 502,102,443 192.168.1.0/24 --script banner
+    scan -sS -Pn -p 502,102,443 192.168.1.0/24 --script banner
     says '502/tcp open'
     [ "$(grep -c '502/tcp open' <<<"$said")" = 3 ] || fail "three controllers listen on 502"
     # pymodbus polls through the firewall.
@@ -111,9 +121,9 @@ client.close()'
     says 'poll 4 NAOH.SP [0-9]+'
     rule DELETE "rules/$flat"
     says '^200 '
-    LINES_SHOWN=6 shown attacker timeout 200 nmap -sS -Pn -p 502,102,443 192.168.1.0/24 --script banner
+    scan -sS -Pn -p 502,102,443 "${AFTER:-192.168.1.0/24}" --script banner
     says_not '/tcp +open'
-    says '256 IP addresses'
+    says 'IP addresses? '
 }
 
 # A packet with the address of the historian's replica reaches port 1433: the answer crosses the mirror, on its way to the one
@@ -147,11 +157,7 @@ check_expiry() {
     sleep 90
     say "speed 1"
     sleep 1
-    said=$(on analyst "$PY" -c '
-import requests, sys
-answer = requests.get("http://10.0.1.1/api/v1/rules/" + sys.argv[1], headers={"Authorization": "Bearer " + sys.argv[2]}, timeout=20)
-print(answer.status_code, answer.text)' "$id" "$KEY")
-    printf '%s\n' "$said"
+    rule GET "rules/$id"
     says '^404 '
 }
 

@@ -34,7 +34,7 @@ fn lab_with_polls() -> (Lab, Kept<OutsideInput>, Kept<String>) {
     let into = inputs.clone();
     lab.kernel.on_outside_input(Box::new(move |input| into.borrow_mut().push(input.clone())));
     let (into, host, spawner) = (actions.clone(), lab.host("ews"), lab.kernel.spawner());
-    lab.kernel.on_action(Box::new(move |time, command| {
+    lab.kernel.on_action(Box::new(move |time, _, command| {
         into.borrow_mut().push(format!("{time} {command}"));
         let host = host.clone();
         // An action that shows in the capture.
