@@ -50,9 +50,10 @@ finish() {
 
 begin 1
 control=$(printf '%s\n' "${keys[@]}" | sed -n 's/^control=//p')
-timeout 300 "$(dirname "$python")/schemathesis" run "$url/openapi.json" -H "Authorization: Bearer $control" \
+schemathesis=$(cd "$(dirname "$(command -v "$python")")" && pwd)/schemathesis
+(cd "$work" && timeout 300 "$schemathesis" run "$url/openapi.json" -H "Authorization: Bearer $control" \
     --checks not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,unsupported_method,negative_data_rejection \
-    --phases examples,coverage,fuzzing,stateful --max-examples 40 --seed 1 --workers 1 --no-color || fail "schemathesis found something"
+    --phases examples,coverage,fuzzing,stateful --max-examples 40 --seed 1 --workers 1 --no-color) || fail "schemathesis found something"
 finish
 begin 1000
 timeout 400 "$python" "$here/rule_api.py" "$url" "${keys[@]}" || fail "the playbook did not get what it asked for"

@@ -38,14 +38,11 @@ pub(crate) fn act(stage: &Stage, desk: &Desk, source: &str, command: &str) -> Re
             let rule: FirewallRule = from_json(body, example)?;
             let added = desk.add_rule(&asker, rule).map_err(|refusal| refusal.to_string())?;
             let name = &added.shown.rule.name;
-            let mut said = format!("rule {} ({name}) is in force, in front of all others", added.shown.id);
-            if let Some(expires) = added.shown.expires {
-                said += &format!(", until {expires}");
-            }
-            for warning in added.warnings {
-                said += &format!("; note: {warning}");
-            }
-            Ok(said)
+            let first = format!("rule {} ({name}) is in force, in front of all others", added.shown.id);
+            let until = added.shown.expires.iter().map(|expires| format!("until {expires}"));
+            let notes = added.warnings.iter().map(|warning| format!("note: {warning}"));
+            let said: Vec<String> = std::iter::once(first).chain(until).chain(notes).collect();
+            Ok(said.join("; "))
         }
         ("rule", "remove") => {
             let id = body

@@ -257,7 +257,7 @@ mod tests {
             (
                 rules,
                 r#"{"source": "zone:control", "destination": "any", "action": "deny", "at": "moon"}"#,
-                403,
+                422,
             ),
             (
                 rules,
