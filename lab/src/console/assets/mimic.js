@@ -287,7 +287,8 @@ const SHOW = {
   state(part, value, data) {
     const quiet = value === undefined || value === Number(data.normal ?? 0);
     const word = (data.states ?? "normal|operated").split("|")[value] ?? "unknown";
-    write(part.word, `${data.label ?? part.tag} ${quiet && word === "normal" ? "" : word}`.trim());
+    const shown = value === undefined ? "–" : quiet && word === "normal" ? "" : word;
+    write(part.word, `${data.label ?? part.tag} ${shown}`.trim());
     set(part.word, { fill: quiet ? MUTED : INK, "font-weight": quiet ? 400 : 700 });
     return word;
   },
