@@ -150,7 +150,7 @@ pub(crate) struct Ticket {
     opened: String,
     by: String,
     #[serde(flatten)]
-    ticket: NewTicket,
+    content: NewTicket,
 }
 
 /// The firewall's rule interface, the asset register and the tickets of one lab.
@@ -304,7 +304,7 @@ impl Desk {
             return Err(Refusal::TooManyTickets);
         }
         let (id, now) = (tickets.len() + 1, self.clock.now());
-        let ticket = Ticket { id, opened: self.start.utc(now), by: asker.name.clone(), ticket };
+        let ticket = Ticket { id, opened: self.start.utc(now), by: asker.name.clone(), content: ticket };
         self.report(now, &ticket);
         tickets.push(ticket.clone());
         Ok(ticket)

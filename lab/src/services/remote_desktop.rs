@@ -88,7 +88,9 @@ mod tests {
             kernel.spawner().spawn("client", async move {
                 let mut stream = host.connect(jump).await.unwrap();
                 stream.write_all(&REQUEST).await.unwrap();
-                stream.read_to_end(&mut into.borrow_mut()).await.unwrap();
+                let mut octets = Vec::new();
+                stream.read_to_end(&mut octets).await.unwrap();
+                into.replace(octets);
             });
             kernel.run_until(VirtualTime::from_secs(60)).unwrap();
             let found = found.take();

@@ -67,19 +67,22 @@ fn an_action_that_cannot_be_read_says_what_to_write() {
 
 /// One request on a connection of its own; status and JSON.
 fn ask(address: &str, key: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+    let mut stream = TcpStream::connect(address).expect("an answer in HTTP");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("an answer in HTTP");
     write!(
         stream,
         "{method} {path} HTTP/1.1\r\nHost: 10.0.1.1\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
-    .unwrap();
+    .expect("an answer in HTTP");
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    stream.read_to_string(&mut answer).expect("an answer in HTTP");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer in HTTP");
     assert!(!head.to_lowercase().contains("\r\ndate:"), "the host's clock is nobody's business: {head}");
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+    (
+        head.split(' ').nth(1).expect("an answer in HTTP").parse().expect("an answer in HTTP"),
+        serde_json::from_str(body).expect("an answer in HTTP"),
+    )
 }
 
 #[test]
@@ -130,7 +133,8 @@ fn a_rule_made_over_http_is_in_force_until_its_time_is_over_and_replays() {
     assert_eq!(manifest(&out)["topology"]["10.0.1.1"], "rule-interface");
     let holds_key = |run: &std::path::Path| {
         let names = manifest(run)["files"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-        let hex: String = key.bytes().map(|octet| format!("{octet:02x}")).collect();
+        let hex: Vec<String> = key.bytes().map(|octet| format!("{octet:02x}")).collect();
+        let hex = hex.concat();
         names
             .into_iter()
             .filter(|name| {
