@@ -4,11 +4,13 @@
 //! nothing. The cookie is HttpOnly and SameSite=Strict. Secrets are 256 random bits; the store keeps their hashes, and no
 //! log has them, as the console keeps none.
 
+use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
+use serde_json::json;
 
 use super::problem::Problem;
 use super::{Shared, layout};
@@ -86,10 +88,15 @@ pub(super) async fn door(
 pub(super) async fn enter(
     State(console): State<Shared>,
     Path(link): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let session = new_secret()?;
     if console.exercise.store().take_seat(&link, &session)?.is_none() {
         return Ok(used_up());
+    }
+    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if accepts == "application/json" {
+        return Ok(Json(json!({ "session": session })).into_response());
     }
     let cookie = format!("{COOKIE}={session}; Path=/; HttpOnly; SameSite=Strict");
     let cookie = HeaderValue::from_str(&cookie).map_err(|error| Problem::bad(error.to_string()))?;

@@ -68,7 +68,7 @@ pub(super) async fn page(at: AtTeam) -> Response {
                     h2 id="downloads-title" { "Take it with you" }
                     p { a href=(format!("{base}/span.pcapng")) download { "Capture so far" } " "
                         a href=(format!("{base}/span.pcap")) download { "Live stream of the mirror port" } }
-                    p.note { "In a terminal on this machine: " code { "curl -sN -H \"Authorization: Bearer YOUR-SESSION\" http://127.0.0.1:PORT" (base) "/span.pcap | wireshark -k -i -" } ". A facilitator can give a program a seat of its own." }
+                    p.note { "A program has a seat of its own: the facilitator makes its link, and it takes the seat with " code { "curl -sX POST -H 'Accept: application/json' LINK" } ". Then, in a terminal: " code { "curl -sN -H \"Authorization: Bearer SESSION\" http://127.0.0.1:PORT" (base) "/span.pcap | wireshark -k -i -" } }
                 }
             }
             div.right {

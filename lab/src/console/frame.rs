@@ -94,7 +94,8 @@ pub(super) async fn frame(
     at.evidence()?;
     let wrong = || Problem::bad("a frame is named by its number, or by its time as in @1772431387.221");
     let wanted = match which.strip_prefix('@') {
-        Some(time) => Wanted::At(nanoseconds(time).ok_or_else(wrong)?),
+        // Logs round to microseconds, up as well as down.
+        Some(time) => Wanted::At(nanoseconds(time).ok_or_else(wrong)?.saturating_sub(500)),
         None => Wanted::Number(which.parse().map_err(|_| wrong())?),
     };
     let path = at.play.directory().join("span.pcapng");

@@ -38,11 +38,15 @@ pub(crate) use access::new_secret;
 pub(crate) use exercise::{Exercise, StartOrder};
 use guard::Guard;
 
+use crate::report::Courses;
+
 /// What every page can reach.
 #[derive(Debug)]
 pub(crate) struct Console {
     exercise: Arc<Exercise>,
     guard: Guard,
+    /// Courses of the runs that reports were made of.
+    courses: Courses,
 }
 
 type Shared = Arc<Console>;
@@ -149,7 +153,8 @@ impl Opened {
         over: tokio::sync::oneshot::Receiver<()>,
     ) -> Result<()> {
         let guard = Guard::new(self.address, &self.names);
-        let router = router(Arc::new(Console { exercise: exercise.clone(), guard }));
+        let router =
+            router(Arc::new(Console { exercise: exercise.clone(), guard, courses: Courses::default() }));
         self.runtime.block_on(async move {
             tokio::select! {
                 outcome = guard::serve_bounded(self.listener, router) => outcome.context("the console stopped"),

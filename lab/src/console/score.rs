@@ -1,66 +1,46 @@
-//! The score of a run: after its end every point with its reason, and what would have been; across teams a scoreboard.
+//! The score of a run: after its end the report with every point and its reason, and what would have been; across teams a
+//! scoreboard.
 
-use axum::extract::State;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
-use quizzes::view::RecordView;
-use quizzes::{Score, ScoreInput, read_calls};
-use record::Role as ScoredRole;
+use quizzes::Form;
+use serde::Deserialize;
 
-use super::Shared;
 use super::access::Sitting;
 use super::exercise::Play;
 use super::layout::{Tab, common, page as framed};
 use super::problem::Problem;
 use super::team::AtTeam;
-use crate::store::{CallRow, Role, Store};
+use super::{Console, Shared};
+use crate::report::{Asked, Change, Report, body, html as report_html};
+use crate::store::{CallRow, Role};
 
-/// Calls as they stand in `calls.jsonl`.
-fn lines_of(calls: &[CallRow]) -> String {
-    calls.iter().map(|call| format!("{}\n", call.body)).collect()
-}
-
-/// Scores a sealed run with the calls of the store, and keeps both as an assessment outside the seal.
-fn score_of(store: &Store, play: &Play) -> Result<(Score, Vec<CallRow>), Problem> {
-    let view = RecordView::open(play.directory()).map_err(|error| Problem::conflict(error.to_string()))?;
-    let rows = store.calls(play.run.id)?;
-    let text = lines_of(&rows);
-    let calls = read_calls("calls", &text, view.names(), view.manifest().duration, quizzes::Form::Live);
-    let calls = calls.map_err(|problems| {
-        let says: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Problem::conflict(says.join("; "))
-    })?;
-    let input = ScoreInput {
-        truth: view.truth().map_err(|error| Problem::conflict(error.to_string()))?,
-        calls: &calls,
-        duration: view.manifest().duration,
-        role: ScoredRole::Analyst,
-        form: quizzes::Form::Live,
-        names: view.names(),
-        false_call_weight: None,
+/// The report of a sealed run with the calls of the store. They are kept beside the records, outside the seal.
+async fn report_of(console: &Arc<Console>, play: &Play, change: Option<Change>) -> Result<Report, Problem> {
+    let rows = console.exercise.store().calls(play.run.id)?;
+    let lines: String = rows.iter().map(|call| format!("{}\n", call.body)).collect();
+    let (directory, console) = (PathBuf::from(&play.run.directory), console.clone());
+    let make = move || {
+        let asked = Asked { calls: Some(("calls", &lines)), form: Form::Live, what_if: change.as_ref() };
+        Report::of(&directory, asked, &console.courses)
     };
-    Ok((quizzes::score(&input), rows))
+    let report = tokio::task::spawn_blocking(make).await.map_err(|error| Problem::bad(error.to_string()))?;
+    report.map_err(|error| Problem::conflict(format!("{error:#}")))
 }
 
-fn lines(score: &Score, calls: &[CallRow]) -> Markup {
+fn overrides(calls: &[CallRow]) -> Markup {
+    let changed: Vec<&CallRow> = calls.iter().filter(|call| call.points_override.is_some()).collect();
     html! {
-        table {
-            caption { "Every point and its reason" }
-            thead { tr { th.number scope="col" { "Points" } th scope="col" { "What" } th scope="col" { "Why" } th scope="col" { "Facilitator" } } }
-            tbody {
-                @for line in &score.lines {
-                    @let overridden = match line.subject {
-                        quizzes::score::Subject::Call(number) => calls.iter().find(|call| call.number == number && call.points_override.is_some()),
-                        _ => None,
-                    };
-                    tr {
-                        td.number { (format!("{:+.1}", line.points)) }
-                        td { (line.what) }
-                        td { (line.why) }
-                        td { @if let Some(call) = overridden { (format!("{:+.1}", call.points_override.unwrap_or_default())) ": " (call.override_reason.as_deref().unwrap_or_default()) } }
-                    }
-                }
+        @if !changed.is_empty() {
+            section {
+                h2 { "Points that the facilitator gave instead" }
+                p.note { "The law's own points stand in the report; both are kept." }
+                ul { @for call in changed { li { "Call " (call.number) ": " (format!("{:+.1}", call.points_override.unwrap_or_default())) ", " (call.override_reason.as_deref().unwrap_or_default()) } } }
             }
         }
     }
@@ -77,44 +57,89 @@ fn waiting(at: &AtTeam) -> Markup {
     }
 }
 
+fn is_hidden(at: &AtTeam) -> bool {
+    at.play.class.scores_hidden && at.seat().role != Role::Facilitator
+}
+
+/// What to change.
+#[derive(Deserialize)]
+pub(super) struct Asks {
+    #[serde(default)]
+    what_if: String,
+}
+
+impl Asks {
+    fn change(&self) -> Result<Option<Change>, Problem> {
+        match self.what_if.trim() {
+            "" => Ok(None),
+            text => text.parse().map(Some).map_err(Problem::bad),
+        }
+    }
+}
+
 /// The page.
-pub(super) async fn page(State(console): State<Shared>, at: AtTeam) -> Result<Response, Problem> {
+pub(super) async fn page(
+    State(console): State<Shared>,
+    at: AtTeam,
+    Query(asks): Query<Asks>,
+) -> Result<Response, Problem> {
     let content = if !at.is_over() {
         waiting(&at)
-    } else if at.play.class.scores_hidden && at.seat().role != Role::Facilitator {
+    } else if is_hidden(&at) {
         html! { section { h2 { "Hidden" } p { "The facilitator shows the scores at the debrief." } } }
     } else {
-        let (score, calls) = score_of(console.exercise.store(), &at.play)?;
-        let overrides: f64 = calls.iter().filter_map(|call| call.points_override).sum();
+        let report = report_of(&console, &at.play, asks.change()?).await?;
+        let calls = console.exercise.store().calls(at.play.run.id)?;
         html! {
-            section {
-                h2 { "Detection" }
-                @match score.detect {
-                    Some(detect) => p.primary-value { (format!("{detect:.1}")) " of 100" },
-                    None => p { "Not scored: nothing of what happened could be seen in this role." },
+            section aria-labelledby="what-if-title" {
+                h2 id="what-if-title" { "What if?" }
+                form method="get" {
+                    label { "The run again with " input name="what_if" size="44" value=(asks.what_if) placeholder="earlier 60" list="changes"; }
+                    datalist id="changes" {
+                        option value="earlier 60" { "every action a minute earlier" }
+                        option value="later 60" { "every action a minute later" }
+                        option value="without" { "nobody acts" }
+                        option value="also 240 write NAOH.SP 100" { "one more action, at a second of the run" }
+                    }
+                    button type="submit" { "Run it" }
                 }
-                @if calls.iter().any(|call| call.points_override.is_some()) {
-                    p { "The facilitator gave other points to some calls: " (format!("{overrides:+.1}")) " in place of the law's own. Both stand below." }
-                }
-                (lines(&score, &calls))
-                p { a href=(format!("/team/{}/report.html", at.play.team.id)) { "Report to print or keep" } }
+                p.note { "earlier SECONDS, later SECONDS, without, without N, instead N COMMAND, also SECONDS COMMAND: actions are counted as below." }
+                p { a href=(format!("/team/{}/report.html?what_if={}", at.play.team.id, escaped(&asks.what_if))) { "This report as one file, to print or keep" } }
             }
+            (overrides(&calls))
+            article.report { (body(&report)) }
         }
     };
     Ok(framed(&at.sitting, &at.play, Tab::Score, "score.js", content))
 }
 
+/// A text as part of an address.
+fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|octet| {
+            if octet.is_ascii_alphanumeric() {
+                char::from(octet).to_string()
+            } else {
+                format!("%{octet:02X}")
+            }
+        })
+        .collect()
+}
+
 /// The report as one file.
-pub(super) async fn report(State(console): State<Shared>, at: AtTeam) -> Result<Response, Problem> {
+pub(super) async fn report(
+    State(console): State<Shared>,
+    at: AtTeam,
+    Query(asks): Query<Asks>,
+) -> Result<Response, Problem> {
     if !at.is_over() {
         return Err(Problem::conflict("the report is made when the run has ended"));
     }
-    if at.play.class.scores_hidden && at.seat().role != Role::Facilitator {
+    if is_hidden(&at) {
         return Err(Problem::forbidden("the facilitator shows the scores at the debrief"));
     }
-    let (score, calls) = score_of(console.exercise.store(), &at.play)?;
-    let page = html! { (maud::DOCTYPE) html lang="en" { head { meta charset="utf-8"; title { "Report" } } body { (lines(&score, &calls)) } } };
-    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response())
+    let report = report_of(&console, &at.play, asks.change()?).await?;
+    Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], report_html(&report)).into_response())
 }
 
 /// Teams side by side.
@@ -126,10 +151,11 @@ pub(super) async fn scoreboard(State(console): State<Shared>, sitting: Sitting) 
         let says = match (is_over, play.class.scores_hidden && !is_facilitator) {
             (false, _) => "playing".to_owned(),
             (true, true) => "ended".to_owned(),
-            (true, false) => match score_of(console.exercise.store(), &play) {
-                Ok((score, _)) => {
-                    score.detect.map_or_else(|| "not scored".to_owned(), |detect| format!("{detect:.1}"))
-                }
+            (true, false) => match report_of(&console, &play, None).await {
+                Ok(report) => report
+                    .detection
+                    .and_then(|score| score.detect)
+                    .map_or_else(|| "not scored".to_owned(), |detect| format!("{detect:.1}")),
                 Err(_) => "no record".to_owned(),
             },
         };

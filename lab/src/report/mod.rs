@@ -35,7 +35,7 @@ use site::Site;
 pub(crate) use compare::compare_html;
 pub(crate) use courses::Courses;
 use courses::{Course, Three};
-pub(crate) use page::html;
+pub(crate) use page::{body, html};
 pub(crate) use timeline::timeline_svg;
 pub(crate) use what_if::Change;
 

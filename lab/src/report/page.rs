@@ -35,7 +35,12 @@ pub(super) fn document(title: &str, marking: &str, content: &Markup) -> String {
 
 /// The report as one HTML file.
 pub(crate) fn html(report: &Report) -> String {
-    let content = html! {
+    document(&format!("{}: {}", report.marking, report.title), &report.marking, &body(report))
+}
+
+/// What stands in it, for a page that has a frame of its own.
+pub(crate) fn body(report: &Report) -> Markup {
+    html! {
         h1 { "After-action report: " (report.title) }
         (facts(report))
         (figures(report))
@@ -61,8 +66,7 @@ pub(crate) fn html(report: &Report) -> String {
             "Detection is scored from the record's ground truth and the calls alone. The plant's curves are runs of the same seed: this run again with everything that came from outside, the same with nobody acting, and the same without the attack. Random draws are keyed, so that nothing differs but what people did. "
             "Anyone with the record and the calls gets this page again, word for word: " code { "fieldrange report RUN --calls FILE" } ", version " (report.version) "."
         }
-    };
-    document(&format!("{}: {}", report.marking, report.title), &report.marking, &content)
+    }
 }
 
 fn facts(report: &Report) -> Markup {

@@ -22,7 +22,7 @@ function secondsOf(text) {
 
 // ---- records
 
-const SHOWN = { modbus: ["ts", "id.orig_h", "id.resp_h", "func", "exception"], conn: ["ts", "id.orig_h", "id.resp_h", "id.resp_p", "service", "duration", "conn_state", "orig_bytes", "resp_bytes"], findings: ["t", "level", "title", "entities", "frames"] };
+const SHOWN = { modbus: ["ts", "id.orig_h", "id.resp_h", "func", "pdu_type", "exception"], conn: ["ts", "id.orig_h", "id.resp_h", "id.resp_p", "service", "duration", "conn_state", "orig_bytes", "resp_bytes"], findings: ["t", "level", "title", "entities", "frames"] };
 
 function cell(column, value) {
   if (value === null || value === undefined) return "-";

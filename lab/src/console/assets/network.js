@@ -23,7 +23,7 @@ function picture(data) {
     const top = row * BAND;
     svg.append(drawn("rect", { x: 0, y: top + 2, width: WIDTH, height: BAND - 4, fill: row % 2 ? "#E6E6E6" : "#F2F2F2", stroke: "#B8B8B8" }));
     const label = (text, y, size, weight) => svg.append(drawn("text", { x: 8, y, "font-size": size, "font-weight": weight, fill: "#1F2328" }, text));
-    label(zone.title.length > 30 ? `${zone.title.slice(0, 29)}...` : zone.title, top + 28, 13, 600);
+    label(zone.title.length > 24 ? `${zone.title.slice(0, 23)}...` : zone.title, top + 28, 13, 600);
     label(zone.level === "outside" ? "outside" : `level ${zone.level}`, top + 46, 12, 400);
     label(zone.networks.join(" "), top + 64, 11, 400);
     const strangers = data.talkers.flatMap((talk) => [[talk.client, talk.client_address], [talk.server, talk.server_address]]).filter(([name, address]) => name === address && inZone(zone, address)).map(([name, address]) => ({ name, address, title: "not in the documentation", isStranger: true }));
