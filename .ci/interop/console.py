@@ -98,7 +98,7 @@ def end_and_debrief(page):
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator("#end").click()
     to(page, "Score")
-    page.wait_for_selector("text=Every point and its reason", timeout=180_000)
+    page.wait_for_selector(".report .timeline svg", timeout=300_000)
 
 
 def first_shift(browser):
@@ -154,8 +154,12 @@ def first_shift(browser):
     end_and_debrief(page)
     look(page, "score")
     text = page.locator("main").inner_text()
-    found = float(re.search(r"([\d.]+)\s+of 100", text)[1])
+    found = float(re.search(r"Detection \(D\)\s+([\d.]+)\s+of 100", text)[1])
     print(f"first-shift: {found} of 100")
+    page.locator("[name=what_if]").fill("earlier 30")
+    page.get_by_role("button", name="Run it").click()
+    page.wait_for_selector("text=every action 30 s earlier", timeout=120_000)
+    look(page, "what-if")
     assert found > 20 and "T0836" in text, text
     said = console.end()
     record = Path(re.search(r"(\S+): the record of Team 1", said)[1])

@@ -50,7 +50,7 @@ fn main() -> ExitCode {
         Some(Command::Pack(args)) => command::pack::pack(args),
         Some(Command::Verify(args)) => command::verify::verify(args),
         Some(Command::Replay(args)) => command::replay::replay(args),
-        Some(Command::Doctor(args)) => command::doctor::doctor(args),
+        Some(Command::Doctor(args)) => Ok(command::doctor::doctor(args)),
         Some(Command::List(args)) => command::list::list(args),
         Some(Command::Check(args)) => command::check::check(args),
     };

@@ -100,7 +100,8 @@ pub fn hex_digest(octets: &[u8]) -> String {
     hex(&Sha256::digest(octets))
 }
 
-pub(crate) fn hex(octets: &[u8]) -> String {
+/// Octets in lower-case hexadecimal.
+pub fn hex(octets: &[u8]) -> String {
     use std::fmt::Write as _;
     octets.iter().fold(String::new(), |mut text, octet| {
         // Writing to a String cannot fail.

@@ -23,7 +23,7 @@ pub mod truth;
 pub use call::{Call, Confidence};
 pub use clock::{Clock, with_timeout};
 pub use entity::{EntityId, EntityKind};
-pub use event::{Event, EventLog, EventSource};
+pub use event::{Event, EventLog, EventSource, hex};
 pub use finding::{Finding, Level};
 pub use incident::Incident;
 pub use keyed::KeyedStream;

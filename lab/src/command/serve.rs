@@ -17,7 +17,7 @@ use crate::store::{ClassRow, Role, Shows};
 /// Seconds of ordinary plant that a player sees of a short scenario before anything happens.
 const NORMAL_S: u64 = 30;
 /// A scenario that is over so soon is begun shortly before its first event.
-const SHORT: Duration = Duration::from_secs(3600);
+const SHORT: Duration = Duration::from_hours(1);
 /// Name of the seats that the program makes for whoever reads its terminal.
 const FACILITATOR: &str = "facilitator at the terminal";
 

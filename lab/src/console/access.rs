@@ -23,7 +23,7 @@ pub(crate) fn new_secret() -> anyhow::Result<String> {
     let mut octets = [0; 32];
     getrandom::fill(&mut octets)
         .map_err(|error| anyhow::anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(octets.iter().map(|octet| format!("{octet:02x}")).collect())
+    Ok(record::hex(&octets))
 }
 
 fn session_of(headers: &HeaderMap) -> Option<&str> {

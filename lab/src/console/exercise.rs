@@ -369,13 +369,14 @@ impl Exercise {
     }
 
     fn free(&self, name: &str) -> PathBuf {
-        let first = self.data.join(name);
         let is_free = |path: &PathBuf| !path.exists() && !path.with_extension("cut").exists();
-        (2..)
-            .map(|n| self.data.join(format!("{name}-{n}")))
-            .find(is_free)
-            .filter(|_| !is_free(&first))
-            .unwrap_or(first)
+        let mut path = self.data.join(name);
+        let mut number = 2_u32;
+        while !is_free(&path) {
+            path = self.data.join(format!("{name}-{number}"));
+            number += 1;
+        }
+        path
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<i64, Arc<Play>>> {

@@ -117,14 +117,13 @@ fn nanoseconds(text: &str) -> Option<u64> {
 fn opened(play: &Play, number: u64, unix_nanos: u64, octets: &[u8]) -> Value {
     let t = play.start().virtual_time(unix_nanos);
     let says = t.and_then(|t| Lookout::new(play.site.clone()).look(t, number, octets));
-    let hexadecimal: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
     json!({
         "number": number,
         "t": t,
         "clock": t.map(|t| play.start().time_of_day(t)),
         "says": says.map(|remark| format!("{} {}", remark.source, remark.what)),
         "layers": layers(play, octets),
-        "octets": hexadecimal,
+        "octets": record::hex(octets),
     })
 }
 

@@ -113,13 +113,10 @@ pub(super) async fn serve_bounded(listener: TcpListener, router: Router) -> std:
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let Ok((stream, _)) = listener.accept().await else {
             // The client is gone already, or descriptors ran out: neither ends the console.
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
         };
         // Small answers shall not wait; where this cannot be set they do.
         let _ = stream.set_nodelay(true);

@@ -23,7 +23,8 @@ use crate::store::{CallRow, Role};
 /// The report of a sealed run with the calls of the store. They are kept beside the records, outside the seal.
 async fn report_of(console: &Arc<Console>, play: &Play, change: Option<Change>) -> Result<Report, Problem> {
     let rows = console.exercise.store().calls(play.run.id)?;
-    let lines: String = rows.iter().map(|call| format!("{}\n", call.body)).collect();
+    let lines: Vec<&str> = rows.iter().map(|call| call.body.as_str()).collect();
+    let lines = lines.join("\n");
     let (directory, console) = (PathBuf::from(&play.run.directory), console.clone());
     let make = move || {
         let asked = Asked { calls: Some(("calls", &lines)), form: Form::Live, what_if: change.as_ref() };
@@ -102,28 +103,15 @@ pub(super) async fn page(
                         option value="also 240 write NAOH.SP 100" { "one more action, at a second of the run" }
                     }
                     button type="submit" { "Run it" }
+                    button type="submit" formaction=(format!("/team/{}/report.html", at.play.team.id)) { "As one file, to print or keep" }
                 }
                 p.note { "earlier SECONDS, later SECONDS, without, without N, instead N COMMAND, also SECONDS COMMAND: actions are counted as below." }
-                p { a href=(format!("/team/{}/report.html?what_if={}", at.play.team.id, escaped(&asks.what_if))) { "This report as one file, to print or keep" } }
             }
             (overrides(&calls))
             article.report { (body(&report)) }
         }
     };
     Ok(framed(&at.sitting, &at.play, Tab::Score, "score.js", content))
-}
-
-/// A text as part of an address.
-fn escaped(text: &str) -> String {
-    text.bytes()
-        .map(|octet| {
-            if octet.is_ascii_alphanumeric() {
-                char::from(octet).to_string()
-            } else {
-                format!("%{octet:02X}")
-            }
-        })
-        .collect()
 }
 
 /// The report as one file.

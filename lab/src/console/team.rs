@@ -173,7 +173,7 @@ impl TimeForm {
             Self::Pause => lab.pause(),
             Self::Resume => lab.resume(),
             Self::Speed(factor) => {
-                lab.set_pace(Pace::new(*factor).map_err(|error| Problem::bad(error.to_string()))?)
+                lab.set_pace(Pace::new(*factor).map_err(|error| Problem::bad(error.to_string()))?);
             }
             Self::Step(seconds) => lab.step(Duration::from_secs(u64::from(*seconds))),
             Self::End => lab.end(),

@@ -159,7 +159,7 @@ impl BoardState {
         }
         self.lost.clone_from(&view.lost);
         self.alarms = view.alarms.iter().map(|alarm| alarm_line(site, alarm)).collect();
-        if now.as_nanos() / 1_000_000_000 % TREND_EVERY_S == 0 {
+        if (now.as_nanos() / 1_000_000_000).is_multiple_of(TREND_EVERY_S) {
             self.trend_times.push_back(now);
             let too_long = self.trend_times.len() > TREND_POINTS;
             if too_long {

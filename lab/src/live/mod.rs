@@ -80,7 +80,7 @@ impl LiveLab {
                             shown.change(|state| {
                                 state.now = end;
                                 state.phase = Phase::Debriefing;
-                            })
+                            });
                         }
                     })),
                     reads_along: Some(WRITTEN_OUT_EVERY),

@@ -80,7 +80,7 @@ pub(crate) struct TeamRow {
 
 /// How secrets are kept.
 fn hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().map(|octet| format!("{octet:02x}")).collect()
+    record::hex(&Sha256::digest(secret.as_bytes()))
 }
 
 fn seat_of(row: &Row<'_>) -> rusqlite::Result<Seat> {

@@ -104,7 +104,7 @@ fn blame_falls_on_the_write() {
 fn without_a_terminal_a_bot_stands_the_first_shift() {
     let scratch = tempfile::tempdir().unwrap();
     let out = scratch.path().join("shift");
-    let story = done(["--out".as_ref(), out.as_os_str()]);
+    let story = done(["shift".as_ref(), "--out".as_ref(), out.as_os_str()]);
     for said in ["NAOH.SP", "The call: attack", "Your verdict is right", "pH", "without"] {
         assert!(story.contains(said), "{said:?} is missing in\n{story}");
     }
