@@ -126,20 +126,29 @@ client.close()'
     says 'IP addresses? '
 }
 
-# A packet with the address of the historian's replica reaches port 1433: the answer crosses the mirror, on its way to the one
-# who has that address. From the attacker's own address it does not.
+# A SYN from 10.0.4.10 reaches port 1433: the answer crosses the mirror, on its way to the virtual historian that has that
+# address. From the attacker's own address it does not.
 check_probe_1433() {
-    printf '\nattacker$ nmap -sS -Pn -n -p 1433 -S 10.0.4.10 -e eth0 192.168.1.10   while the analyst watches eth1\n'
-    on analyst timeout 12 tshark -i eth1 -a duration:8 -Y 'ip.src == 192.168.1.10 && tcp.srcport == 1433 && tcp.flags.syn == 1 && tcp.flags.ack == 1 && ip.dst == 10.0.4.10' \
-        -T fields -e ip.src -e tcp.srcport -e ip.dst -e tcp.flags.str 2>/dev/null >"${TMPDIR:-/tmp}/probe.$$" &
-    local watch=$!
-    sleep 3
-    on attacker timeout 10 nmap -sS -Pn -n --max-retries 1 -p 1433 -S 10.0.4.10 -e eth0 192.168.1.10 >/dev/null 2>&1 || true
+    local heard=${TMPDIR:-/tmp}/probe.$$ watch
+    printf '\nattacker$ python: sendp(Ether(dst=getmacbyip("10.0.4.1")) / IP(src="10.0.4.10", dst="192.168.1.10") / TCP(sport=51433, dport=1433, flags="S"))\n'
+    printf 'analyst$ tshark -i eth1 -Y "tcp.port == 51433" -T fields -e ip.src -e tcp.srcport -e ip.dst -e tcp.dstport -e tcp.flags.str\n'
+    on analyst timeout 60 tshark -i eth1 -l -a duration:25 -Y 'tcp.port == 51433' \
+        -T fields -e ip.src -e tcp.srcport -e ip.dst -e tcp.dstport -e tcp.flags.str >"$heard" 2>"$heard.err" &
+    watch=$!
+    for _ in $(seq 50); do
+        grep -q 'Capture started' "$heard.err" && break
+        sleep 0.2
+    done
+    on attacker "$PY" -c '
+from scapy.all import *
+gateway = getmacbyip("10.0.4.1")
+sendp(Ether(dst=gateway) / IP(src="10.0.4.10", dst="192.168.1.10") / TCP(sport=51433, dport=1433, flags="S"), iface="eth0", verbose=False)' ||
+        fail "scapy could not send"
     wait "$watch" || true
-    said=$(cat "${TMPDIR:-/tmp}/probe.$$")
-    rm -f "${TMPDIR:-/tmp}/probe.$$"
-    printf '%s\n' "$said" | head -3
-    says '192.168.1.10.1433.10.0.4.10'
+    said=$(cat "$heard")
+    rm -f "$heard" "$heard.err"
+    printf '%s\n' "$said" | head -4
+    says '192.168.1.10.1433.10.0.4.10.51433.*A..S'
     LINES_SHOWN=8 shown attacker nmap -sS -Pn -n --max-retries 1 -p 1433 192.168.1.10
     says '1433/tcp filtered'
 }

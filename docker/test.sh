@@ -82,7 +82,7 @@ echo "lab image: $(docker image inspect fieldrange --format '{{.Size}}' | awk '{
 
 # The tools' image, as Dockerfile.analyst makes it from debian:bookworm-slim.
 packages=$(sed -n '/no-install-recommends/,/rm -rf/p' "$here/Dockerfile.analyst" | sed '1d;$d' | tr -d '\\' | xargs | tr ' ' ,)
-base=$tools/analyst-root.tar
+base=$tools/analyst-root-$(cksum <<<"$packages" | cut -d" " -f1).tar
 if [ ! -s "$base" ]; then
     mkdir -p "$tools"
     made=$work/analyst-root
