@@ -127,21 +127,4 @@ AFTER=192.168.1.101-103
 all_checks
 compose down -v --timeout 20 >/dev/null 2>&1
 
-echo "compose.teams.yaml, two teams:"
-file=$here/compose.teams.yaml
-team() { TEAM=$1 docker-compose -p "fieldrangetest$1" -f "$file" "${@:2}"; }
-compose() { team 1 "$@" && team 2 "$@"; }
-for number in 1 2; do team "$number" up -d --no-build >"$work/compose.txt" 2>&1 || fail "$(tail -5 "$work/compose.txt")"; done
-for _ in $(seq 150); do
-    healthy=$(docker ps --filter health=healthy -q | wc -l)
-    [ "$healthy" -ge 8 ] && break
-    sleep 0.4
-done
-docker ps --format 'table {{.Names}}\t{{.Status}}'
-[ "$healthy" -ge 8 ] || fail "not all are healthy"
-for number in 1 2; do
-    on() { team "$number" exec -T "$@"; }
-    check_neighbours
-    LINES_SHOWN=6 check_mirror
-done
 echo "docker labs: all checks passed"

@@ -39,7 +39,7 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM
 mkdir -p "$work"
-rm -rf "$record"
+rm -rf "$record" "$work/uplink-day"
 for space in $wire $lab $analyst $attacker $engineer; do
     ip netns add "$space"
     ip -n "$space" link set lo up
