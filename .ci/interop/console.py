@@ -60,6 +60,7 @@ def sit(browser, link: str):
     page.on("pageerror", lambda error: complaints.append(f"error in a script: {error}"))
     page.on("request", lambda asked: complaints.append(f"another origin: {asked.url}") if not asked.url.startswith((origin, "data:")) else None)
     page.goto(link)
+    expect(page.get_by_role("button", name="Take this seat")).to_be_focused()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/(team/\d+/\w+|facilitator)$"))
     return page

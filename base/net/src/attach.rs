@@ -2,12 +2,12 @@
 //!
 //! # Theory of operation
 //! Two threads each, outside the confinement of the kernel's: one reads frames, finishes what the sender left undone
-//! ([`crate::offload`]) and hands them to the kernel ([`LiveControl::frame`]); one writes what the kernel lets out
-//! (see [`crate::gate`]: answers alone). Between them and the kernel lie bounded queues; what does not fit is dropped
+//! (`offload`) and hands them to the kernel ([`LiveControl::frame`]); one writes what the kernel lets out
+//! (see `gate`: answers alone). Between them and the kernel lie bounded queues; what does not fit is dropped
 //! and counted.
 //!
 //! An interface is opened only where no cable can lie behind it (veth, bridge, dummy, TAP), unless its owner says so,
-//! and only after a look for address conflicts ([`crate::conflict`]). Open attachments before a thread is confined.
+//! and only after a look for address conflicts (`conflict`). Open attachments before a thread is confined.
 //!
 //! # What can go wrong
 //! The interface goes down or away: that is reported, and it is opened again as soon as it is there, looked for with

@@ -15,7 +15,7 @@
 //! *The policy is to drop the segment and reset the session*, both ends, as industrial firewalls do. An exception in
 //! the device's name would have to be forged in its sequence numbers, and would tell a prober what is filtered.
 //!
-//! What passed and is not acknowledged is kept, at most [`KEPT_MAX`] octets. A session that was open before a deep rule
+//! What passed and is not acknowledged is kept, at most 64 KiB. A session that was open before a deep rule
 //! came is inspected from the octet on that the service wants next, taken for the beginning of a request.
 //!
 //! Only what the client sends is inspected. What cannot be read is denied even if every rule would let it pass.

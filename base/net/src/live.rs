@@ -9,7 +9,7 @@
 //! run between the same events; commands to the kernel leave no trace in what happens, only in how fast.
 //!
 //! A frame of a real network is an input as well ([`LiveControl::frame`]). Frames may come faster than the lab can
-//! live: at most [`FRAMES_WAITING`] wait for the kernel, and whenever events are due it delivers a batch of them
+//! live: a bounded number waits for the kernel, and whenever events are due it delivers a batch of them
 //! before it takes the next input. While the lab stands still, frames are dropped.
 //!
 //! # What can go wrong
