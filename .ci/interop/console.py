@@ -187,7 +187,9 @@ def oldsmar(browser):
     first = f"{int(clock[:2]):02}:{max(0, int(clock[3:5]) - 12):02}:00"
     make_call(page, "fault", "PLC-1", first, clock[:8], "")
     to(page, "Plant")
+    expect(page.locator("#pause")).to_have_text("Go on")
     page.locator("#pause").click()
+    expect(page.locator("#pause")).to_have_text("Pause")
     page.locator("[data-open='NAOH.SP']").first.evaluate("(button) => { button.closest('details').open = true; button.focus(); }")
     page.keyboard.press("Enter")
     entry = page.locator("#faceplate").get_by_label("New value of NAOH.SP")

@@ -133,7 +133,7 @@ impl LiveControl {
         self.send(Command::Resume);
     }
 
-    /// Lets a span of virtual time pass at once.
+    /// Lets a span of virtual time pass at once, even while time stands still. A pause or a stop ends it early.
     pub fn step(&self, span: Duration) {
         self.send(Command::Step(span));
     }
@@ -195,6 +195,8 @@ struct Pacer {
     virtual_at_wall: u64,
     pace: Pace,
     is_paused: bool,
+    /// A step: up to here nothing waits.
+    fast_until: Option<u64>,
 }
 
 /// Lag beyond which the lab is late instead of racing.
@@ -208,7 +210,7 @@ impl Pacer {
 
     /// Virtual time by the wall clock, not before `earliest` nor after `latest`.
     fn now(&self, earliest: u64, latest: u64) -> u64 {
-        if self.is_paused {
+        if self.is_paused || self.fast_until.is_some() {
             return earliest;
         }
         let passed = self.wall.elapsed().as_secs_f64() * self.pace.0 * 1e9;
@@ -217,6 +219,9 @@ impl Pacer {
 
     /// How long to wait for a virtual moment; `None` for ever.
     fn wait(&mut self, until: u64) -> Option<Duration> {
+        if self.fast_until.is_some() {
+            return Some(Duration::ZERO);
+        }
         if self.is_paused {
             return None;
         }
@@ -250,13 +255,23 @@ impl Kernel {
     pub fn run_live(&mut self, pace: Pace, end: VirtualTime) -> Result<LiveEnd, KernelError> {
         self.ready_to_run()?;
         let end = end.as_nanos();
-        let mut pacer =
-            Pacer { wall: Instant::now(), virtual_at_wall: self.now().as_nanos(), pace, is_paused: false };
+        let mut pacer = Pacer {
+            wall: Instant::now(),
+            virtual_at_wall: self.now().as_nanos(),
+            pace,
+            is_paused: false,
+            fast_until: None,
+        };
         let mut in_a_row = 0;
         loop {
             self.settle()?;
             let event = self.next_event_at().filter(|at| *at <= end);
             let next = event.unwrap_or(end);
+            if let Some(to) = pacer.fast_until.filter(|to| next > *to) {
+                self.move_clock(to);
+                pacer.fast_until = None;
+                pacer.restart(to);
+            }
             let wait = pacer.wait(next);
             if wait == Some(Duration::ZERO) && event.is_some() && in_a_row < BATCH {
                 in_a_row += 1;
@@ -287,6 +302,7 @@ impl Kernel {
                 Some(Command::Pause) => {
                     self.move_clock(pacer.now(self.now().as_nanos(), next));
                     pacer.is_paused = true;
+                    pacer.fast_until = None;
                 }
                 Some(Command::Resume) => {
                     if pacer.is_paused {
@@ -295,10 +311,10 @@ impl Kernel {
                     }
                 }
                 Some(Command::Step(span)) => {
-                    let from = pacer.now(self.now().as_nanos(), next);
+                    let from = pacer.fast_until.unwrap_or_else(|| pacer.now(self.now().as_nanos(), next));
                     let to = from.saturating_add(span.as_nanos() as u64).min(end);
-                    self.run_until(VirtualTime::from_nanos(to))?;
-                    pacer.restart(to);
+                    // Not in one go: whoever says stop in a long step is heard.
+                    pacer.fast_until = Some(to);
                 }
                 Some(Command::Stop) => {
                     let at = pacer.now(self.now().as_nanos(), next);

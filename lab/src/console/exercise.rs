@@ -308,11 +308,11 @@ impl Exercise {
             }
         };
         self.open_forwards(team.id, &lab).inspect_err(|_| lab.end())?;
-        if !how.skip.is_zero() {
-            lab.step(how.skip);
-        }
         if how.is_paused {
             lab.pause();
+        }
+        if !how.skip.is_zero() {
+            lab.step(how.skip);
         }
         play.lab = Some(lab);
         let play = Arc::new(play);

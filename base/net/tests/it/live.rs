@@ -140,13 +140,27 @@ fn a_pace_holds_and_a_pause_stops_time() {
         thread::sleep(Duration::from_millis(300));
         control.act("console", "while paused");
         control.step(Duration::from_secs(100));
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_secs(2));
         control.stop();
     });
     let now = paused.now.as_secs_f64();
     assert!((100.0..135.0).contains(&now), "some 10 s, 100 s stepped, nothing while paused: {now}");
     assert_eq!(paused.actions.len(), 1);
     assert_replays(&paused);
+}
+
+#[test]
+fn a_long_step_hears_who_speaks() {
+    let live = run_live(1.0, 10_000_000, |control| {
+        control.step(Duration::from_secs(9_000_000));
+        thread::sleep(Duration::from_millis(100));
+        control.act("console", "in the middle of it");
+        control.stop();
+    });
+    assert_eq!(live.end, Some(LiveEnd::Stopped));
+    assert_eq!(live.actions.len(), 1);
+    assert!(live.now < VirtualTime::from_secs(9_000_000), "{}", live.now);
+    assert_replays(&live);
 }
 
 #[test]
