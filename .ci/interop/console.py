@@ -43,7 +43,10 @@ class Console:
                 return
         raise SystemExit("the console did not come up")
 
-    def end(self) -> str:
+    def end(self, *pages) -> str:
+        # Closed first: a page whose stream ends with the program would complain.
+        for page in pages:
+            page.context.close()
         started.remove(self.program)
         self.program.send_signal(signal.SIGINT)
         said = self.program.communicate(timeout=120)[0]
@@ -162,7 +165,7 @@ def first_shift(browser):
     page.wait_for_selector("text=every action 30 s earlier", timeout=120_000)
     look(page, "what-if")
     assert found > 20 and "T0836" in text, text
-    said = console.end()
+    said = console.end(page)
     record = Path(re.search(r"(\S+): the record of Team 1", said)[1])
     assert subprocess.run([fieldrange, "verify", record]).returncode == 0
     assert subprocess.run([fieldrange, "replay", record]).returncode == 0
@@ -201,7 +204,7 @@ def oldsmar(browser):
     end_and_debrief(page)
     look(page, "oldsmar-score")
     print("oldsmar, blind: played to its debrief")
-    console.end()
+    console.end(page)
 
 
 def facilitator(browser):
@@ -236,7 +239,7 @@ def facilitator(browser):
     look(page, "facilitator")
     page.get_by_role("link", name="Scoreboard").click()
     look(page, "scoreboard")
-    console.end()
+    console.end(page, analyst)
     print("facilitator: two teams, a seat, an inject, a pause that blanks evidence, a stop")
 
 

@@ -16,7 +16,7 @@ const WIDTH = 1280, BAND = 96, BOX = 118, GAP = 10, LEFT = 200;
 /** Zones as bands from the highest level down; hosts stand in their band, talkers are lines between them. */
 function picture(data) {
   const places = new Map();
-  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${data.zones.length * BAND}`, role: "img", width: "100%", "aria-label": `${data.zones.length} zones; active: ${data.talkers.filter((talk) => talk.is_active).map((talk) => `${talk.client} to ${talk.server}`).join(", ") || "nobody"}` });
+  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${data.zones.length * BAND}`, role: "group", width: "100%", "aria-label": `${data.zones.length} zones; active: ${data.talkers.filter((talk) => talk.is_active).map((talk) => `${talk.client} to ${talk.server}`).join(", ") || "nobody"}` });
   const lines = drawn("g", {});
   const boxes = drawn("g", {});
   data.zones.forEach((zone, row) => {
