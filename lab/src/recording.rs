@@ -99,6 +99,8 @@ pub(crate) struct Audience {
     pub(crate) each_step: Option<StepWatcher>,
     pub(crate) each_frame: Option<MirrorConsumer>,
     pub(crate) each_action: Option<ActionWatcher>,
+    /// Told once, when what had been is made again and time goes on.
+    pub(crate) goes_live: Option<Box<dyn FnOnce()>>,
     /// Told once, when the run has ended and its twins begin.
     pub(crate) driven: Option<Box<dyn FnOnce(VirtualTime)>>,
     /// The record's files are being read while they grow: they are written out about once in so long, host's time.
@@ -163,7 +165,7 @@ pub(crate) fn record_run(
     }
 
     let has_actions = !matches!(&drive, Drive::Fast { acts } if acts.is_empty());
-    let (end, ended_early) = drive_to_end(&mut assembly, drive, plan.end)?;
+    let (end, ended_early) = drive_to_end(&mut assembly, drive, audience.goes_live, plan.end)?;
     if let Some(driven) = audience.driven {
         driven(end);
     }
@@ -220,6 +222,7 @@ fn settings_of(order: &Order) -> BTreeMap<String, String> {
 fn drive_to_end(
     assembly: &mut Assembly,
     drive: Drive,
+    goes_live: Option<Box<dyn FnOnce()>>,
     plan_end: VirtualTime,
 ) -> Result<(VirtualTime, Option<String>), LabError> {
     let kernel = &mut assembly.kernel;
@@ -238,6 +241,9 @@ fn drive_to_end(
             // Nobody listens where the other side gave up before the run began; then it runs to its end.
             let _ = control.send(kernel.live_control());
             let again = past.map_or(Ok(()), |past| kernel.run_replay(&past.inputs, past.until));
+            if let Some(goes_live) = goes_live {
+                goes_live();
+            }
             let result = again.and_then(|()| kernel.run_live(pace, end)).map(|_| ());
             (kernel.now().min(end), result)
         }

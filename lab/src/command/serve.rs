@@ -27,6 +27,13 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit> {
     let opened = Opened::open(&door)?;
     let exercise = Exercise::open(&args.data, |says| println!("{says}"))?;
     let address = opened.address();
+    // Nobody can open an address that stands for all: the first name that it may be called by, or this machine's own.
+    let host = match args.names.first() {
+        Some(name) if args.listen.is_unspecified() => name.clone(),
+        _ if args.listen.is_unspecified() => "127.0.0.1".to_owned(),
+        _ => args.listen.to_string(),
+    };
+    let address = format!("{host}:{}", address.port());
     println!(
         "Fieldrange {}: EXERCISE, everything simulated; console on http://{address}",
         env!("CARGO_PKG_VERSION")
@@ -56,8 +63,9 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit> {
         }
     })
     .context("signals cannot be handled")?;
-    opened.serve(exercise.clone(), over)?;
+    let served = opened.serve(exercise.clone(), over);
     exercise.end_all();
+    served?;
     for play in exercise.plays().iter().filter(|play| play.lab.is_some()) {
         println!("{}: the record of {}", play.run.directory, play.team.name);
     }

@@ -17,7 +17,7 @@ use super::exercise::Play;
 use super::layout::{Tab, page as framed};
 use super::problem::Problem;
 use super::team::AtTeam;
-use crate::store::{CallRow, Role};
+use crate::store::CallRow;
 
 /// Calls that a team may hand in during a run: far more than any exercise asks for.
 const CALLS_MAX: u64 = 1000;
@@ -180,8 +180,10 @@ pub(super) async fn call(
     // Checked by the same rules as a file of calls; a number that is free stands in for the one it will get.
     let checked = read_calls("call", &line(1), &names_of(&at.play), at.play.plan.end, Form::Live);
     if let Err(problems) = checked {
-        let says: Vec<String> =
-            problems.iter().map(|error| format!("{} ({})", error.problem, error.fix)).collect();
+        let says: Vec<String> = problems
+            .iter()
+            .map(|error| format!("{} ({})", error.problem, without_a_hint(&error.fix)))
+            .collect();
         return Err(Problem::bad(says.join("; ")));
     }
     let store = console.exercise.store();
@@ -191,17 +193,26 @@ pub(super) async fn call(
     Ok(Json(store.add_call(at.play.run.id, at.seat().id, line)?))
 }
 
+/// What to write instead, but no names: a scenario's own hosts are for the analyst to find.
+fn without_a_hint(fix: &str) -> &str {
+    if fix.starts_with("did you mean") {
+        "write a name of the site's documentation, or an address as the records show it"
+    } else {
+        fix
+    }
+}
+
 /// Calls of the team so far.
 pub(super) async fn calls(State(console): State<Shared>, at: AtTeam) -> Result<Json<Value>, Problem> {
     let calls = console.exercise.store().calls(at.play.run.id)?;
-    let is_facilitator = at.seat().role == Role::Facilitator;
+    let is_open = at.is_open(&console);
     let lines: Vec<Value> = calls
         .iter()
         .filter_map(|call| {
             let mut line: Value = serde_json::from_str(&call.body).ok()?;
             let t = line["t"].as_f64().map(|t| at.play.start().time_of_day(VirtualTime::from_secs_f64(t)));
             line["clock"] = json!(t);
-            if is_facilitator || at.is_over() {
+            if is_open {
                 line["points_override"] = json!(call.points_override);
                 line["override_reason"] = json!(call.override_reason);
             }

@@ -8,7 +8,7 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path as RoutePath, Query};
+use axum::extract::{Path as RoutePath, Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures::stream;
@@ -16,9 +16,10 @@ use serde::Deserialize;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
+use super::Shared;
 use super::problem::Problem;
 use super::team::AtTeam;
-use crate::store::{Role, Shows};
+use crate::store::Shows;
 
 const PIECE: usize = 64 * 1024;
 /// How often a stream looks whether its file grew.
@@ -109,6 +110,7 @@ async fn end_of_blocks(path: &Path) -> Result<u64, Problem> {
 
 /// A file of the record by its path.
 pub(super) async fn file(
+    State(console): State<Shared>,
     at: AtTeam,
     RoutePath((_, path)): RoutePath<(i64, String)>,
 ) -> Result<Response, Problem> {
@@ -118,8 +120,7 @@ pub(super) async fn file(
         return Err(Problem::missing("there is no such file in this record"));
     }
     let name = path.to_string_lossy();
-    let is_facilitator = at.seat().role == Role::Facilitator;
-    if !is_facilitator && !at.is_over() {
+    if !at.is_open(&console) {
         at.evidence()?;
         let shown = match at.play.class.shows {
             Shows::Capture => false,

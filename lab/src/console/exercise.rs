@@ -70,6 +70,11 @@ impl Play {
         self.plan.start
     }
 
+    /// Whether its record is sealed, or never will be.
+    pub(crate) fn is_over(&self) -> bool {
+        self.lab.as_ref().is_none_or(|lab| lab.is_over())
+    }
+
     /// The lab, while time can pass.
     pub(crate) fn live(&self) -> Option<&Arc<LiveLab>> {
         self.lab.as_ref().filter(|lab| lab.is_live())
@@ -83,6 +88,8 @@ pub(crate) struct Exercise {
     data: PathBuf,
     plays: Mutex<BTreeMap<i64, Arc<Play>>>,
     forwards: Mutex<Option<LetIn>>,
+    /// Held while a run begins: of two starts of one team at once the second finds the first.
+    beginning: Mutex<()>,
 }
 
 /// Real clients that may come in at one team's lab, and the doors that are open for them now.
@@ -99,8 +106,13 @@ impl Exercise {
     pub(crate) fn open(data: &Path, mut tell: impl FnMut(&str)) -> Result<Arc<Self>> {
         fs::create_dir_all(data).with_context(|| data.display().to_string())?;
         let store = Store::open(&data.join(STORE))?;
-        let exercise =
-            Self { store, data: data.to_owned(), plays: Mutex::default(), forwards: Mutex::default() };
+        let exercise = Self {
+            store,
+            data: data.to_owned(),
+            plays: Mutex::default(),
+            forwards: Mutex::default(),
+            beginning: Mutex::default(),
+        };
         for run in exercise.store.runs()?.into_iter().filter(|run| run.state == RunState::Live) {
             match exercise.make_whole(&run) {
                 Ok(until) => {
@@ -151,6 +163,7 @@ impl Exercise {
         how: StartOrder,
     ) -> Result<Arc<Play>> {
         let ordered = order_of(class)?;
+        let _beginning = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
         self.check_room(team)?;
         let name = format!("{}-{}-{}", class.scenario, class.seed, plain(&team.name));
         let directory = self.free(&name);
@@ -174,6 +187,7 @@ impl Exercise {
         until: Option<VirtualTime>,
         how: StartOrder,
     ) -> Result<Arc<Play>> {
+        let _beginning = self.beginning.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(before) = self.play(team) else { bail!("this team has no run to go on with") };
         self.check_room(&before.team)?;
         let mut past = past_of(before.directory())?;
@@ -257,6 +271,17 @@ impl Exercise {
         Ok(())
     }
 
+    /// Whether what really happened in a run may be shown to those who played it: it is over, nothing is hidden, and no
+    /// other team still plays the same.
+    pub(crate) fn is_open(&self, play: &Play) -> bool {
+        let same = |other: &Arc<Play>| {
+            other.class.scenario == play.class.scenario && other.class.seed == play.class.seed
+        };
+        play.is_over()
+            && !play.class.scores_hidden
+            && !self.plays().iter().any(|other| same(other) && !other.is_over())
+    }
+
     /// Changes what trainees of a class see.
     pub(crate) fn set_shown(&self, class: i64, shows: Shows, scores_hidden: bool) -> Result<(), StoreError> {
         self.store.set_shown(class, shows, scores_hidden)?;
@@ -338,9 +363,9 @@ impl Exercise {
 
     fn check_room(&self, team: &TeamRow) -> Result<()> {
         let plays = self.plays();
-        let live: Vec<_> = plays.iter().filter(|play| play.live().is_some()).collect();
+        let live: Vec<_> = plays.iter().filter(|play| !play.is_over()).collect();
         if live.iter().any(|play| play.team.id == team.id) {
-            bail!("{} has a live lab: end it first", team.name);
+            bail!("{} has a lab that is live or being debriefed: end it, or wait for its record", team.name);
         }
         if live.len() >= LABS_MAX {
             bail!("{LABS_MAX} labs are live: end one first");
@@ -356,9 +381,16 @@ impl Exercise {
         }
         let Some(class) = self.store.class(run.class)? else { bail!("it belongs to no class") };
         let ordered = order_of(&class)?;
-        let past = past_of(&directory)?;
         let cut = directory.with_extension("cut");
-        fs::rename(&directory, &cut).with_context(|| directory.display().to_string())?;
+        if cut.exists() {
+            // An earlier repair was cut off as well: what it had begun is made again.
+            if directory.exists() {
+                fs::remove_dir_all(&directory).with_context(|| directory.display().to_string())?;
+            }
+        } else {
+            fs::rename(&directory, &cut).with_context(|| directory.display().to_string())?;
+        }
+        let past = past_of(&cut)?;
         let Past { inputs, until } = past;
         let says = format!("the program was ended from outside; whole up to {until}");
         let drive = Drive::Replay { inputs, end: until, ended_early: Some(says) };

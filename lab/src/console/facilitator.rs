@@ -239,10 +239,11 @@ pub(super) async fn start(
     if teams.is_empty() {
         return Err(Problem::bad("add a team first"));
     }
-    if let Some(team) =
-        teams.iter().find(|team| exercise.play(team.id).is_some_and(|play| play.live().is_some()))
-    {
-        return Err(Problem::conflict(format!("{} has a live lab: end it first", team.name)));
+    if let Some(team) = teams.iter().find(|team| exercise.play(team.id).is_some_and(|play| !play.is_over())) {
+        return Err(Problem::conflict(format!(
+            "{} has a lab that is live or being debriefed: end it, or wait for its record",
+            team.name
+        )));
     }
     class.id = store.add_class(&class)?;
     let started = tokio::task::spawn_blocking(move || {
@@ -347,17 +348,23 @@ pub(super) async fn all(
     const REAL_EVENT: &str =
         "STOP - REAL EVENT. The exercise is stopped. This is not part of it: follow your real procedures.";
     check(&sitting)?;
-    let live: Vec<_> = console.exercise.plays().into_iter().filter(|play| play.live().is_some()).collect();
-    for play in &live {
-        match &form {
-            AllForm::Time(time) => time.tell(play)?,
-            AllForm::Stop => {
-                TimeForm::Pause.tell(play)?;
-                console.exercise.say(play, "stop", None, REAL_EVENT)?;
-            }
+    let plays = console.exercise.plays();
+    let time = match &form {
+        AllForm::Time(time) => time,
+        AllForm::Stop => &TimeForm::Pause,
+    };
+    // One that ends in this moment keeps none of the others going.
+    let told = plays.iter().filter(|play| time.tell(play).is_ok()).count();
+    let mut failed = None;
+    if matches!(form, AllForm::Stop) {
+        for play in &plays {
+            failed = console.exercise.say(play, "stop", None, REAL_EVENT).err().or(failed);
         }
     }
-    Ok(Json(json!({ "says": format!("{} labs were told", live.len()) })))
+    match failed {
+        Some(error) => Err(Problem::from(error)),
+        None => Ok(Json(json!({ "says": format!("{told} labs were told") }))),
+    }
 }
 
 /// Something to say.

@@ -33,6 +33,7 @@ use anyhow::{Context, Result};
 use axum::Router;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 pub(crate) use access::new_secret;
 pub(crate) use exercise::{Exercise, StartOrder};
@@ -47,6 +48,8 @@ pub(crate) struct Console {
     guard: Guard,
     /// Courses of the runs that reports were made of.
     courses: Courses,
+    /// One report is made at a time: live labs need the other cores.
+    reports: Arc<Semaphore>,
 }
 
 type Shared = Arc<Console>;
@@ -103,10 +106,15 @@ fn router(console: Shared) -> Router {
 }
 
 /// Says every inject when its time comes.
-async fn release_injects(exercise: &Exercise) -> Result<()> {
+async fn release_injects(exercise: &Exercise) {
+    let mut has_failed = false;
     loop {
         tokio::time::sleep(INJECTS_EVERY).await;
-        exercise.release_due()?;
+        let outcome = exercise.release_due();
+        if let (Err(error), false) = (&outcome, has_failed) {
+            eprintln!("fieldrange: injects wait: {error}");
+        }
+        has_failed = outcome.is_err();
     }
 }
 
@@ -153,12 +161,16 @@ impl Opened {
         over: tokio::sync::oneshot::Receiver<()>,
     ) -> Result<()> {
         let guard = Guard::new(self.address, &self.names);
-        let router =
-            router(Arc::new(Console { exercise: exercise.clone(), guard, courses: Courses::default() }));
+        let router = router(Arc::new(Console {
+            exercise: exercise.clone(),
+            guard,
+            courses: Courses::default(),
+            reports: Arc::new(Semaphore::new(1)),
+        }));
         self.runtime.block_on(async move {
             tokio::select! {
                 outcome = guard::serve_bounded(self.listener, router) => outcome.context("the console stopped"),
-                outcome = release_injects(&exercise) => outcome,
+                () = release_injects(&exercise) => Ok(()),
                 _ = over => Ok(()),
             }
         })?;

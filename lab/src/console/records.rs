@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use axum::Json;
-use axum::extract::{Path as RoutePath, Query};
+use axum::extract::{Path as RoutePath, Query, State};
 use sensor::tsv::TsvReader;
 use sensor::{Fields, Filter};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::problem::Problem;
 use super::team::AtTeam;
+use super::{Console, Shared};
 use crate::store::Shows;
 
 /// Most rows of one answer.
@@ -28,9 +29,9 @@ const PIECE: u64 = 1 << 18;
 const HEAD_MAX: u64 = 16 * 1024;
 
 /// Where a log of a run lies, if this seat may see it.
-fn path_of(at: &AtTeam, log: &str) -> Result<PathBuf, Problem> {
+fn path_of(console: &Console, at: &AtTeam, log: &str) -> Result<PathBuf, Problem> {
     at.evidence()?;
-    let is_free = at.seat().role == crate::store::Role::Facilitator || at.is_over();
+    let is_free = at.is_open(console);
     let shows = at.play.class.shows;
     let is_finding = matches!(log, "findings" | "incidents");
     match shows {
@@ -52,11 +53,11 @@ fn path_of(at: &AtTeam, log: &str) -> Result<PathBuf, Problem> {
 }
 
 /// Which logs there are, with their sizes.
-pub(super) async fn logs(at: AtTeam) -> Result<Json<Value>, Problem> {
+pub(super) async fn logs(State(console): State<Shared>, at: AtTeam) -> Result<Json<Value>, Problem> {
     at.evidence()?;
     let mut found = Vec::new();
     for name in ["findings", "incidents"] {
-        if let Ok(path) = path_of(&at, name)
+        if let Ok(path) = path_of(&console, &at, name)
             && let Ok(metadata) = path.metadata()
         {
             found.push(json!({ "name": name, "octets": metadata.len() }));
@@ -71,7 +72,7 @@ pub(super) async fn logs(at: AtTeam) -> Result<Json<Value>, Problem> {
     }
     names.sort();
     for (name, octets) in names {
-        if path_of(&at, &name).is_ok() {
+        if path_of(&console, &at, &name).is_ok() {
             found.push(json!({ "name": name, "octets": octets }));
         }
     }
@@ -95,11 +96,12 @@ fn hundred() -> usize {
 
 /// Rows of a log, latest first.
 pub(super) async fn rows(
+    State(console): State<Shared>,
     at: AtTeam,
     RoutePath((_, log)): RoutePath<(i64, String)>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<Value>, Problem> {
-    let path = path_of(&at, &log)?;
+    let path = path_of(&console, &at, &log)?;
     let filter = match wanted.filter.trim() {
         "" => None,
         text => Some(Filter::parse(text).map_err(|error| Problem::bad(error.to_string()))?),

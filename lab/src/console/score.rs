@@ -25,8 +25,12 @@ async fn report_of(console: &Arc<Console>, play: &Play, change: Option<Change>) 
     let rows = console.exercise.store().calls(play.run.id)?;
     let lines: Vec<&str> = rows.iter().map(|call| call.body.as_str()).collect();
     let lines = lines.join("\n");
+    // One at a time: what the first computes, the others find.
+    let place =
+        console.reports.clone().acquire_owned().await.map_err(|error| Problem::bad(error.to_string()))?;
     let (directory, console) = (PathBuf::from(&play.run.directory), console.clone());
     let make = move || {
+        let _place = place;
         let asked = Asked { calls: Some(("calls", &lines)), form: Form::Live, what_if: change.as_ref() };
         Report::of(&directory, asked, &console.courses)
     };
@@ -58,10 +62,6 @@ fn waiting(at: &AtTeam) -> Markup {
     }
 }
 
-fn is_hidden(at: &AtTeam) -> bool {
-    at.play.class.scores_hidden && at.seat().role != Role::Facilitator
-}
-
 /// What to change.
 #[derive(Deserialize)]
 pub(super) struct Asks {
@@ -86,8 +86,8 @@ pub(super) async fn page(
 ) -> Result<Response, Problem> {
     let content = if !at.is_over() {
         waiting(&at)
-    } else if is_hidden(&at) {
-        html! { section { h2 { "Hidden" } p { "The facilitator shows the scores at the debrief." } } }
+    } else if !at.is_open(&console) {
+        html! { section { h2 { "Hidden" } p { "The score is shown at the debrief: when the facilitator opens it, and no other team still plays the same." } } }
     } else {
         let report = report_of(&console, &at.play, asks.change()?).await?;
         let calls = console.exercise.store().calls(at.play.run.id)?;
@@ -123,8 +123,10 @@ pub(super) async fn report(
     if !at.is_over() {
         return Err(Problem::conflict("the report is made when the run has ended"));
     }
-    if is_hidden(&at) {
-        return Err(Problem::forbidden("the facilitator shows the scores at the debrief"));
+    if !at.is_open(&console) {
+        return Err(Problem::forbidden(
+            "the score is shown at the debrief: when the facilitator opens it, and no other team still plays the same",
+        ));
     }
     let report = report_of(&console, &at.play, asks.change()?).await?;
     Ok(([(header::CONTENT_TYPE, "text/html; charset=utf-8")], report_html(&report)).into_response())
@@ -135,11 +137,10 @@ pub(super) async fn scoreboard(State(console): State<Shared>, sitting: Sitting) 
     let is_facilitator = sitting.0.role == Role::Facilitator;
     let mut rows = Vec::new();
     for play in console.exercise.plays() {
-        let is_over = play.lab.as_ref().is_none_or(|lab| lab.is_over());
-        let says = match (is_over, play.class.scores_hidden && !is_facilitator) {
+        let says = match (play.is_over(), is_facilitator || console.exercise.is_open(&play)) {
             (false, _) => "playing".to_owned(),
-            (true, true) => "ended".to_owned(),
-            (true, false) => match report_of(&console, &play, None).await {
+            (true, false) => "ended".to_owned(),
+            (true, true) => match report_of(&console, &play, None).await {
                 Ok(report) => report
                     .detection
                     .and_then(|score| score.detect)

@@ -12,10 +12,10 @@ use net::Pace;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Shared;
 use super::access::Sitting;
 use super::exercise::Play;
 use super::problem::Problem;
+use super::{Console, Shared};
 use crate::live::Phase;
 use crate::store::{MessageRow, Role, Seat};
 
@@ -82,9 +82,14 @@ impl AtTeam {
         Ok(())
     }
 
-    /// Whether the run is over, so that everything may be looked at.
+    /// Whether the run is over.
     pub(super) fn is_over(&self) -> bool {
-        self.play.lab.as_ref().is_none_or(|lab| lab.is_over())
+        self.play.is_over()
+    }
+
+    /// Whether this seat may see what really happened and what it was worth.
+    pub(super) fn is_open(&self, console: &Console) -> bool {
+        self.seat().role == Role::Facilitator || console.exercise.is_open(&self.play)
     }
 }
 

@@ -108,6 +108,8 @@ pub(crate) struct ActionOutcome {
 #[derive(Debug)]
 pub(crate) struct BoardState {
     pub(crate) phase: Phase,
+    /// What had been is being made again: nobody can act yet.
+    pub(crate) is_replaying: bool,
     /// Why it failed or ended early.
     pub(crate) reason: Option<String>,
     pub(crate) now: VirtualTime,
@@ -219,6 +221,7 @@ impl Board {
     pub(crate) fn new(pace: f64) -> Arc<Self> {
         let state = BoardState {
             phase: Phase::Starting,
+            is_replaying: false,
             reason: None,
             now: VirtualTime::ZERO,
             pace,

@@ -8,6 +8,7 @@
 
 mod board;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -60,6 +61,7 @@ impl LiveLab {
         at_end: impl FnOnce(&Result<Outcome, RunError>) + Send + 'static,
     ) -> Result<Arc<Self>> {
         let board = Board::new(pace.factor());
+        board.read().is_replaying = past.is_some();
         let (send_control, control) = channel();
         let end = ordered.order.plan.end;
         let drive = Drive::Live { pace, control: send_control, end, past };
@@ -74,6 +76,17 @@ impl LiveLab {
                     each_step: Some(watchers.each_step),
                     each_frame: None,
                     each_action: Some(watchers.each_action),
+                    goes_live: Some(Box::new({
+                        let shown = shown.clone();
+                        move || {
+                            shown.change(|state| {
+                                state.is_replaying = false;
+                                if state.phase == Phase::Starting {
+                                    state.phase = Phase::Running;
+                                }
+                            });
+                        }
+                    })),
                     driven: Some(Box::new({
                         let shown = shown.clone();
                         move |end| {
@@ -85,7 +98,10 @@ impl LiveLab {
                     })),
                     reads_along: Some(WRITTEN_OUT_EVERY),
                 };
-                let outcome = record_run(&ordered.order, drive, &out, &Progress::hidden(), audience);
+                let run = || record_run(&ordered.order, drive, &out, &Progress::hidden(), audience);
+                // A panic outside a task is a defect; the team is told, and nobody waits for a record that never comes.
+                let outcome = catch_unwind(AssertUnwindSafe(run))
+                    .unwrap_or_else(|_| Err(std::io::Error::other("the lab broke down").into()));
                 // First what is to be kept, then what people see.
                 at_end(&outcome);
                 shown.change(|state| match &outcome {
@@ -108,11 +124,6 @@ impl LiveLab {
                 reason.unwrap_or_else(|| "no reason given".to_owned())
             );
         };
-        board.change(|state| {
-            if state.phase == Phase::Starting {
-                state.phase = Phase::Running;
-            }
-        });
         Ok(Arc::new(Self { board, control, next_action: AtomicU64::new(1) }))
     }
 
@@ -128,6 +139,9 @@ impl LiveLab {
 
     /// A person acts; `who` goes into the record. Waits for what comes of it.
     pub(crate) async fn act(&self, who: &str, command: &str) -> Result<ActionOutcome, ActError> {
+        if self.board.read().is_replaying {
+            return Err(ActError::NoAnswer);
+        }
         let mut changes = self.board.subscribe();
         let number = self.next_action.fetch_add(1, Ordering::Relaxed);
         let source = format!("console: {who}, action {number}");
@@ -204,7 +218,7 @@ impl LiveLab {
 
     fn set_phase(&self, phase: Phase) {
         self.board.change(|state| {
-            if matches!(state.phase, Phase::Running | Phase::Paused) {
+            if matches!(state.phase, Phase::Starting | Phase::Running | Phase::Paused) {
                 state.phase = phase;
             }
         });

@@ -28,7 +28,7 @@ const POINTS: u64 = 360;
 /// Share of an instrument's span by which two curves must differ to be worth showing.
 const WORTH_SHOWING: f64 = 0.02;
 /// Runs whose courses are kept.
-const KEPT: usize = 8;
+const KEPT: usize = 64;
 
 /// Values of all instruments as transmitted, at regular moments.
 #[derive(Clone, Debug, Default)]

@@ -7,13 +7,19 @@ const says = place("says");
 let shown = "";
 
 async function tell(path, content) {
+  // A button keeps the focus, and what holds the focus is not drawn anew.
+  if (place("teams").contains(document.activeElement) || place("injects").contains(document.activeElement)) document.activeElement.blur();
   try { const told = await ask(path, content); says.textContent = told.says ?? "done"; await refresh(); return told; }
   catch (error) { says.textContent = error.message; return null; }
 }
 
 const all = (time) => tell("/facilitator/all", { time });
 const fields = (form) => Object.fromEntries([...new FormData(form)].map(([key, value]) => [key, typeof value === "string" ? value.trim() : value]));
-const whole = (text) => (text === "" || text === undefined ? null : Number(text));
+const whole = (text) => {
+  if (text === "" || text === undefined) return null;
+  if (!Number.isFinite(Number(text))) { says.textContent = `${text} is no number: write seconds of the run, as in 250`; throw new Error(text); }
+  return Number(text);
+};
 
 place("stop").addEventListener("click", () => tell("/facilitator/all", "stop"));
 place("pause-all").addEventListener("click", () => all("pause"));
@@ -95,7 +101,11 @@ async function refresh() {
   keeps("teams", state.teams.map(teamColumn));
   keeps("seats", state.seats.map((seat) => seatRow(seat, state.teams)));
   keeps("injects", state.teams.flatMap((team) => team.injects.map((inject) => injectRow(team, inject))));
-  keeps("seat-team", state.teams.map((team) => element("option", { value: team.id }, team.name)));
+  const seatTeam = place("seat-team");
+  if (document.activeElement !== seatTeam && seatTeam.options.length !== state.teams.length) {
+    const chosen = seatTeam.value;
+    seatTeam.replaceChildren(...state.teams.map((team) => element("option", { value: team.id, selected: String(team.id) === chosen }, team.name)));
+  }
   const say = place("say-team");
   if (document.activeElement !== say && say.options.length !== state.teams.length + 1) say.replaceChildren(element("option", { value: "" }, "all teams"), ...state.teams.map((team) => element("option", { value: team.id }, team.name)));
 }

@@ -68,10 +68,25 @@ function show(state) {
 
 /** Connects; the browser connects again by itself when the stream breaks. */
 export function connect() {
-  const stream = new EventSource(`${base}/stream`);
-  stream.onopen = () => say("link", "live");
-  stream.onerror = () => say("link", "no connection, trying again", true);
-  stream.onmessage = (message) => show(JSON.parse(message.data));
+  let stream = null;
+  const open = () => {
+    if (stream) return;
+    stream = new EventSource(`${base}/stream`);
+    stream.onopen = () => say("link", "live");
+    stream.onerror = () => say("link", "no connection, trying again", true);
+    stream.onmessage = (message) => {
+      const state = JSON.parse(message.data);
+      show(state);
+      // Nothing more will come, and a browser has few connections.
+      if (["sealed", "failed"].includes(state.phase)) { stream.close(); say("link", "ended"); }
+    };
+  };
+  open();
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) return open();
+    stream?.close();
+    stream = null;
+  });
   const tell = (content) => ask(`${base}/time`, content).catch((error) => say("phase", error.message, true));
   header("pause")?.addEventListener("click", () => tell(header("pause").textContent === "Pause" ? "pause" : "resume"));
   header("speed")?.addEventListener("change", () => tell({ speed: Number(header("speed").value) }));
