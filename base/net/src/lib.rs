@@ -36,7 +36,8 @@ pub mod inspect;
 #[cfg(target_os = "linux")]
 mod interface;
 pub mod kernel;
-pub mod ledger;
+pub mod lag;
+mod ledger;
 pub mod link;
 pub mod live;
 mod neighbour;

@@ -28,6 +28,7 @@ use record::{Outside, OutsideInput, VirtualTime};
 use crate::gate::Outlet;
 use crate::host::Host;
 use crate::kernel::{Kernel, KernelError};
+use crate::lag::LagMeter;
 use crate::station::HostState;
 use crate::uplink::{ClientEnd, Pipe, carry};
 use crate::uplink_counters::UplinkCounters;
@@ -91,6 +92,7 @@ pub(crate) enum Command {
 pub struct LiveControl {
     commands: Sender<Command>,
     next_connection: Arc<AtomicU64>,
+    lag: Arc<LagMeter>,
     frames_waiting: Arc<AtomicUsize>,
 }
 
@@ -143,6 +145,12 @@ impl LiveControl {
         self.send(Command::Stop);
     }
 
+    /// Host's time within which a share of the events so far, 0 to 1, was delivered after it was due, rounded up to a class of
+    /// lateness. `None` before the first event, and beyond half a second.
+    pub fn lag(&self, share: f64) -> Option<Duration> {
+        self.lag.covers(share)
+    }
+
     /// A number for a new connection.
     pub(crate) fn number_connection(&self) -> u64 {
         self.next_connection.fetch_add(1, Ordering::Relaxed)
@@ -179,6 +187,7 @@ impl Default for Live {
             control: LiveControl {
                 commands,
                 next_connection: Arc::default(),
+                lag: Arc::default(),
                 frames_waiting: Arc::default(),
             },
             inbox,
@@ -195,6 +204,8 @@ struct Pacer {
     virtual_at_wall: u64,
     pace: Pace,
     is_paused: bool,
+    /// How late the next event is.
+    late: Duration,
     /// A step: up to here nothing waits.
     fast_until: Option<u64>,
 }
@@ -219,6 +230,7 @@ impl Pacer {
 
     /// How long to wait for a virtual moment; `None` for ever.
     fn wait(&mut self, until: u64) -> Option<Duration> {
+        self.late = Duration::ZERO;
         if self.fast_until.is_some() {
             return Some(Duration::ZERO);
         }
@@ -228,7 +240,8 @@ impl Pacer {
         let span = until.saturating_sub(self.virtual_at_wall) as f64 / 1e9 / self.pace.0;
         let due = self.wall + Duration::from_secs_f64(span);
         let now = Instant::now();
-        if now.saturating_duration_since(due) > LAG {
+        self.late = now.saturating_duration_since(due);
+        if self.late > LAG {
             self.restart(until);
         }
         Some(due.saturating_duration_since(now))
@@ -260,6 +273,7 @@ impl Kernel {
             virtual_at_wall: self.now().as_nanos(),
             pace,
             is_paused: false,
+            late: Duration::ZERO,
             fast_until: None,
         };
         let mut in_a_row = 0;
@@ -275,6 +289,7 @@ impl Kernel {
             let wait = pacer.wait(next);
             if wait == Some(Duration::ZERO) && event.is_some() && in_a_row < BATCH {
                 in_a_row += 1;
+                self.live.control.lag.note(pacer.late);
                 self.deliver_next();
                 continue;
             }
@@ -321,7 +336,10 @@ impl Kernel {
                     self.run_until(VirtualTime::from_nanos(at))?;
                     return Ok(LiveEnd::Stopped);
                 }
-                None if event.is_some() => self.deliver_next(),
+                None if event.is_some() => {
+                    self.live.control.lag.note(pacer.wait(next).map_or(Duration::ZERO, |_| pacer.late));
+                    self.deliver_next();
+                }
                 None => {
                     self.move_clock(end);
                     return Ok(LiveEnd::Reached);

@@ -129,6 +129,7 @@ fn team_state(play: &Play, calls: &[CallRow], injects: Value) -> Value {
         None => (json!(play.run.state), VirtualTime::ZERO, 0.0, play.run.reason.clone()),
     };
     let is_live = play.live().is_some();
+    let lag = play.lab.as_ref().and_then(|lab| lab.control().lag(0.99));
     let labelled = play.plan.events.iter().filter(|event| event.kind != EventKind::Ordinary);
     let event = |event: &scenarios::PlannedEvent| {
         json!({ "id": event.id, "clock": play.start().time_of_day(event.at), "t": event.at, "verdict": event.verdict,
@@ -152,7 +153,7 @@ fn team_state(play: &Play, calls: &[CallRow], injects: Value) -> Value {
         "id": play.team.id, "name": play.team.name, "phase": phase, "clock": play.start().time_of_day(now), "t": now,
         "pace": pace, "reason": reason, "title": play.title, "class": play.class.id, "seed": play.class.seed,
         "shows": play.class.shows, "scores_hidden": play.class.scores_hidden, "record": play.run.directory,
-        "is_live": is_live, "cause": play.plan.cause.as_str(), "was": was, "next": next, "calls": calls, "injects": injects,
+        "lag_p99_ms": lag.map(|lag| lag.as_secs_f64() * 1e3), "is_live": is_live, "cause": play.plan.cause.as_str(), "was": was, "next": next, "calls": calls, "injects": injects,
     })
 }
 

@@ -85,7 +85,7 @@ function teamColumn(team) {
   const hide = element("button", { type: "button", on: { click: () => tell("/facilitator/shows", { class: team.class, shows: team.shows, scores_hidden: !team.scores_hidden }) } }, team.scores_hidden ? "Show scores" : "Hide scores");
   return element("section", { "data-team": team.id }, element("h2", {}, team.name),
     element("p", {}, `${team.title ?? "no exercise yet"}${team.seed === undefined ? "" : `, seed ${team.seed}, cause: ${team.cause}`}`),
-    element("p", {}, element("strong", {}, `${team.clock ?? ""} ${team.phase}${team.pace ? `, ${team.pace} x` : ""}`), team.reason ? ` ${team.reason}` : ""),
+    element("p", {}, element("strong", {}, `${team.clock ?? ""} ${team.phase}${team.pace ? `, ${team.pace} x` : ""}${team.is_live && team.t > 10 && (team.lag_p99_ms === null || team.lag_p99_ms > 50) ? ", LATE: this machine does not keep up" : ""}`), team.reason ? ` ${team.reason}` : ""),
     ...(team.title ? [element("p", {}, ...links)] : []),
     element("p", {}, ...(team.is_live ? [time("Pause", "pause"), time("Go on", "resume"), time("Step 60 s", { step: 60 }), time("End", "end")] : [join, ...(team.title ? [goOn] : [])]), ...(team.title ? [shows, hide] : [])),
     table("What really happened", team.was.map(eventRow)), table("Calls", team.calls.map((call) => callRow(team, call))), table("Next", team.next.map(eventRow)));
