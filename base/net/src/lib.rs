@@ -36,8 +36,8 @@ pub mod inspect;
 #[cfg(target_os = "linux")]
 mod interface;
 pub mod kernel;
-pub mod lag;
-mod ledger;
+mod lag;
+pub mod ledger;
 pub mod link;
 pub mod live;
 mod neighbour;
