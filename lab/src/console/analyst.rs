@@ -56,7 +56,7 @@ pub(super) async fn page(at: AtTeam) -> Response {
                         label { input type="checkbox" id="live" checked; " follow" }
                     }
                     p.says role="status" id="filter-says" {}
-                    div.scroll tabindex="0" aria-label="Rows of the log" { table id="rows" { thead {} tbody {} } }
+                    div.scroll role="region" tabindex="0" aria-label="Rows of the log" { table id="rows" { thead {} tbody {} } }
                     button type="button" id="older" hidden { "Older rows" }
                 }
                 section aria-labelledby="frame-title" {

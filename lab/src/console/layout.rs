@@ -87,7 +87,7 @@ pub(super) fn page(sitting: &Sitting, play: &Play, tab: Tab, module: &str, conte
                         span { (play.team.name) }
                     }
                     div.when {
-                        span id="clock" aria-label="Clock of the plant" { "--:--:--" }
+                        span id="clock" role="timer" aria-label="Clock of the plant" { "--:--:--" }
                         span id="phase" { "connecting" }
                         @if seat.role.keeps_time() {
                             span.time-controls {

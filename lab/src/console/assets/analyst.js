@@ -93,7 +93,7 @@ async function openFrame(which) {
   try { frame = await ask(`${base}/frames/${encodeURIComponent(which)}`); } catch (error) { place("frame").textContent = error.message; return; }
   place("frame-number").value = frame.number;
   const octets = frame.octets.match(/../g) ?? [];
-  const dump = element("pre", { class: "octets", tabindex: "0", "aria-label": "Octets of the frame" });
+  const dump = element("pre", { class: "octets", role: "group", tabindex: "0", "aria-label": "Octets of the frame" });
   for (let line = 0; line < octets.length; line += 16) {
     const part = octets.slice(line, line + 16);
     dump.append(`${line.toString(16).padStart(4, "0")}  `, ...part.map((octet, n) => element("span", { "data-octet": line + n }, `${octet} `)), `${"   ".repeat(16 - part.length)} ${part.map((octet) => { const code = parseInt(octet, 16); return code > 31 && code < 127 ? String.fromCharCode(code) : "."; }).join("")}\n`);
