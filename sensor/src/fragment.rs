@@ -86,7 +86,7 @@ pub(crate) struct Whole {
 /// The datagrams that are not whole.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
-    numbers: IndexMap<Key, u64>,
+    numbers: IndexMap<Key, u64, foldhash::fast::RandomState>,
     /// By number: in the order in which they began.
     waiting: BTreeMap<u64, Partial>,
     next: u64,

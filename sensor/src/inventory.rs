@@ -78,7 +78,7 @@ struct HostFacts {
 pub(crate) struct Inventory {
     /// More hosts came than are kept.
     pub(crate) full: bool,
-    hosts: IndexMap<IpAddr, HostFacts>,
+    hosts: IndexMap<IpAddr, HostFacts, foldhash::fast::RandomState>,
 }
 
 impl Inventory {

@@ -33,7 +33,7 @@ pub(crate) struct Crept {
 /// What is written where.
 #[derive(Debug, Default)]
 pub(crate) struct Creep {
-    points: IndexMap<PointKey, Written>,
+    points: IndexMap<PointKey, Written, foldhash::fast::RandomState>,
 }
 
 impl Creep {

@@ -185,7 +185,7 @@ pub(crate) struct LostPoll {
 /// The baseline.
 #[derive(Debug)]
 pub(crate) struct Facts {
-    pairs: IndexMap<PairKey, Pair>,
+    pairs: IndexMap<PairKey, Pair, foldhash::fast::RandomState>,
     overflow: Pair,
     learn: u64,
     learn_until: Option<u64>,
@@ -193,7 +193,7 @@ pub(crate) struct Facts {
     /// Pairs that poll.
     pollers: Vec<PairKey>,
     /// Hosts that were seen while learning, with their network cards.
-    hosts: IndexMap<IpAddr, Vec<MacAddress>>,
+    hosts: IndexMap<IpAddr, Vec<MacAddress>, foldhash::fast::RandomState>,
     /// Hosts that wrote to some controller while learning.
     writers: BTreeSet<IpAddr>,
     creep: Creep,
@@ -214,13 +214,13 @@ impl Facts {
     pub(crate) fn new(learn: u64) -> Self {
         let nobody = IpAddr::from([0, 0, 0, 0]);
         Self {
-            pairs: IndexMap::new(),
+            pairs: IndexMap::default(),
             overflow: Pair::new((nobody, nobody, Proto::Tcp, 0)),
             learn,
             learn_until: None,
             learning: true,
             pollers: Vec::new(),
-            hosts: IndexMap::new(),
+            hosts: IndexMap::default(),
             writers: BTreeSet::new(),
             creep: Creep::default(),
             services: BTreeSet::new(),

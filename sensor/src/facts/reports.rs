@@ -70,7 +70,7 @@ pub(crate) struct ReportsOff {
 /// Who switched whose reports off.
 #[derive(Debug, Default)]
 pub(crate) struct Reports {
-    off: IndexMap<Key, Off>,
+    off: IndexMap<Key, Off, foldhash::fast::RandomState>,
     learnt: BTreeSet<Key>,
 }
 

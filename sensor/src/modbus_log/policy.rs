@@ -21,8 +21,8 @@ pub(super) const PAGES_MAX: usize = 4096;
 /// Hosts and registers.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    hosts: IndexMap<(IpAddr, bool), u64>,
-    pages: IndexMap<(IpAddr, u8, u16), Box<Page>>,
+    hosts: IndexMap<(IpAddr, bool), u64, foldhash::fast::RandomState>,
+    pages: IndexMap<(IpAddr, u8, u16), Box<Page>, foldhash::fast::RandomState>,
 }
 
 /// Neighbouring registers.
