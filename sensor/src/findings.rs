@@ -17,7 +17,7 @@ use crate::incidents::{Incidents, Seen};
 use crate::known::HostView;
 use crate::log::{Log, LogWriter, finding_time};
 use crate::output::About;
-use crate::row::{Field, prefix};
+use crate::row::{Field, address_text, prefix};
 use crate::rules::{Found, RuleSet};
 use crate::sentence::sentence;
 use crate::sink::LogSink;
@@ -45,11 +45,7 @@ enum Subject {
 
 impl Subject {
     fn of(record: &Record<'_>, by_target: bool) -> Self {
-        let named = match &record.facts {
-            Facts::Modbus(modbus) => modbus.write && !modbus.points.is_empty(),
-            facts => matches!(facts, Facts::Process { .. } | Facts::Grid { .. }),
-        };
-        if named && by_target {
+        if names_points(record) && by_target {
             return Self::Entities(entities(record, by_target));
         }
         let target = record.target.as_ref().filter(|_| by_target);
@@ -158,24 +154,28 @@ impl Findings {
     fn say<S: LogSink>(&mut self, found: Found, record: &Record<'_>, log: &mut LogWriter<S>) {
         let card = self.rules.card(found.place).clone();
         let mut key = (found.place, Subject::of(record, card.by_target));
-        if self.said.len() >= REMEMBERED_MAX && !self.said.contains_key(&key) {
+        let mut said = self.said.get_index_of(&key);
+        if said.is_none() && self.said.len() >= REMEMBERED_MAX {
             // A flood of new names: the rule is then said about all of them together.
             key.1 = Subject::All;
+            said = self.said.get_index_of(&key);
         }
+        let mut said = said.and_then(|at| self.said.get_index_mut(at)).map(|(_, said)| said);
         let target = if card.by_target { record.target.as_ref().map(|target| target.address) } else { None };
         let seen = Seen {
             at: record.at,
             card: &card,
             hosts: [Some(record.source.address), target],
             frame: record.frame,
+            names_points: names_points(record),
         };
-        let before = self.said.get(&key).and_then(|said| said.incident).filter(|_| key.1 != Subject::All);
+        let before = said.as_ref().and_then(|said| said.incident).filter(|_| key.1 != Subject::All);
         let incident = match before {
             Some(incident) if self.incidents.again(incident, &seen) => Some(incident),
             _ => self.incidents.note(&seen, || entities(record, card.by_target), || sentence(record)),
         };
         let (mut since_last, mut quiet) = (0, QUIET);
-        if let Some(said) = self.said.get_mut(&key) {
+        if let Some(said) = &mut said {
             let pause = record.at.saturating_sub(said.last);
             said.last = record.at;
             said.incident = incident;
@@ -295,6 +295,14 @@ fn notice<S: LogSink>(
     );
 }
 
+/// Whether a record's entities are more than its hosts.
+fn names_points(record: &Record<'_>) -> bool {
+    match &record.facts {
+        Facts::Modbus(modbus) => modbus.write && !modbus.points.is_empty(),
+        facts => matches!(facts, Facts::Process { .. } | Facts::Grid { .. }),
+    }
+}
+
 const fn level_index(level: Level) -> usize {
     match level {
         Level::Informational => 0,
@@ -308,7 +316,7 @@ const fn level_index(level: Level) -> usize {
 /// Source, target (as a device where it is one) and points; of a correlation over many targets, the source alone.
 fn entities(record: &Record<'_>, by_target: bool) -> Vec<EntityId> {
     let host = |view: &HostView<'_>| {
-        EntityId::host(view.name.map_or_else(|| view.address.to_string(), str::to_owned))
+        EntityId::host(view.name.map_or_else(|| address_text(view.address), str::to_owned))
     };
     let mut entities = vec![host(&record.source)];
     if !by_target {

@@ -34,6 +34,16 @@ pub(crate) struct Seen<'a> {
     /// Who takes part: the source, and the target where the rule is about one.
     pub(crate) hosts: [Option<IpAddr>; 2],
     pub(crate) frame: u64,
+    /// Its entities are more than these hosts.
+    pub(crate) names_points: bool,
+}
+
+/// What an incident has had of one rule.
+#[derive(Debug, Default)]
+struct Had {
+    count: u64,
+    /// Who took part the last time that it was taken: of the same again there is nothing to take but its time and frame.
+    hosts: Option<[Option<IpAddr>; 2]>,
 }
 
 #[derive(Debug)]
@@ -48,24 +58,28 @@ struct Open {
     hosts: BTreeSet<IpAddr>,
     entities: BTreeSet<EntityId>,
     techniques: BTreeSet<String>,
-    rules: BTreeMap<String, u64>,
+    rules: BTreeMap<String, Had>,
     frames: BTreeSet<u64>,
 }
 
 impl Open {
-    /// Takes the same again, as far as it tells more than the first time.
-    fn repeat(&mut self, seen: &Seen<'_>) {
-        match self.rules.get_mut(&seen.card.name) {
-            Some(count) => *count += 1,
-            None => drop(self.rules.insert(seen.card.name.clone(), 1)),
-        }
+    /// Takes the same again, as far as it tells more than the first time; whether it is of the hosts of the time before.
+    fn repeat(&mut self, seen: &Seen<'_>) -> bool {
+        let had = match self.rules.get_mut(&seen.card.name) {
+            Some(had) => had,
+            None => self.rules.entry(seen.card.name.clone()).or_default(),
+        };
+        had.count += 1;
+        let is_same = had.hosts == Some(seen.hosts) && !seen.names_points;
+        had.hosts = Some(seen.hosts);
         if seen.card.level < Level::Medium {
-            return;
+            return is_same;
         }
         self.last = self.last.max(seen.at);
         if seen.frame > 0 {
             insert(&mut self.frames, seen.frame, FRAMES_MAX);
         }
+        is_same
     }
 
     fn take(
@@ -74,8 +88,7 @@ impl Open {
         entities: impl FnOnce() -> Vec<EntityId>,
         message: impl FnOnce() -> String,
     ) {
-        self.repeat(seen);
-        if seen.card.level < Level::Medium {
+        if self.repeat(seen) || seen.card.level < Level::Medium {
             return;
         }
         if seen.card.level > self.level || self.title.is_empty() {
@@ -106,8 +119,8 @@ impl Open {
         other.entities.into_iter().for_each(|entity| insert(&mut self.entities, entity, NAMES_MAX));
         other.frames.into_iter().for_each(|frame| insert(&mut self.frames, frame, FRAMES_MAX));
         self.techniques.extend(other.techniques);
-        for (rule, count) in other.rules {
-            *self.rules.entry(rule).or_default() += count;
+        for (rule, had) in other.rules {
+            self.rules.entry(rule).or_default().count += had.count;
         }
     }
 
@@ -122,7 +135,7 @@ impl Open {
             hosts: self.hosts.iter().map(ToString::to_string).collect(),
             entities: self.entities.into_iter().collect(),
             techniques: self.techniques.into_iter().collect(),
-            rules: self.rules,
+            rules: self.rules.into_iter().map(|(rule, had)| (rule, had.count)).collect(),
             frames: self.frames.into_iter().collect(),
             message: self.message,
         }
@@ -297,7 +310,7 @@ mod tests {
         let host = |last| Some(IpAddr::from([192, 0, 2, last]));
         let card = card(level);
         let hosts = [host(hosts[0]), host(hosts[1])];
-        let seen = Seen { at: second * SECOND, card: &card, hosts, frame: second };
+        let seen = Seen { at: second * SECOND, card: &card, hosts, frame: second, names_points: false };
         incidents.note(&seen, Vec::new, || "what happened".to_owned())
     }
 
@@ -335,7 +348,7 @@ mod tests {
         let card = card(Level::Medium);
         for n in 0..1000u32 {
             let hosts = [Some(IpAddr::from(n.to_be_bytes())), None];
-            let seen = Seen { at: u64::from(n), card: &card, hosts, frame: 1 };
+            let seen = Seen { at: u64::from(n), card: &card, hosts, frame: 1, names_points: false };
             incidents.note(&seen, Vec::new, String::new);
         }
         assert_eq!(incidents.open.len(), OPEN_MAX);

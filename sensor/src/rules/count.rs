@@ -130,14 +130,14 @@ impl Correlation {
             }
             self.group.push('\u{1f}');
         }
-        if !self.groups.contains_key(&self.group) {
+        let place = self.groups.get_index_of(&self.group).unwrap_or_else(|| {
             self.make_room(second);
             let window = match self.kind {
                 Kind::Matches => Window::Matches { slots: VecDeque::new(), sum: 0 },
                 Kind::Values(_) | Kind::Rules => Window::Values { seen: Vec::new(), tidied: i64::MIN },
             };
-            self.groups.insert(self.group.clone(), window);
-        }
+            self.groups.insert_full(self.group.clone(), window).0
+        });
         let value = match &self.kind {
             Kind::Matches => None,
             Kind::Rules => Some(Counted::Number(rule as i64)),
@@ -148,7 +148,7 @@ impl Correlation {
         let values_max = self.values_max();
         let exact = self.predicates.iter().any(|(operator, _)| !is_lower_bound(*operator));
         let least = self.predicates.iter().map(|(_, number)| *number).max().unwrap_or(0);
-        let window = self.groups.get_mut(&self.group)?;
+        let (_, window) = self.groups.get_index_mut(place)?;
         let count = match (window, value) {
             (Window::Matches { slots, sum }, _) => {
                 let slot = second - second.rem_euclid(self.span_s / SLOTS_MAX + 1);
