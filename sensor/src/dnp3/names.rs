@@ -166,10 +166,28 @@ const OBJECTS: &[(u8, u8, &str)] = &[
     (60, 4, "Class 3 Data"),
 ];
 
+/// By group: the first row of [`OBJECTS`] that is of this group or a later one.
+static GROUPS: [u8; 257] = {
+    assert!(OBJECTS.len() < 256);
+    let (mut first, mut group, mut row) = ([0; 257], 0, 0);
+    while group < first.len() {
+        while row < OBJECTS.len() && (OBJECTS[row].0 as usize) < group {
+            row += 1;
+        }
+        first[group] = row as u8;
+        group += 1;
+    }
+    first
+};
+
 /// Name of an object; `None` where ICSNPP has none.
 pub(crate) fn object(group: u8, variation: u8) -> Option<&'static str> {
-    let at = OBJECTS.binary_search_by_key(&(group, variation), |row| (row.0, row.1)).ok()?;
-    Some(OBJECTS[at].2)
+    let (first, end) = (GROUPS[usize::from(group)], GROUPS[usize::from(group) + 1]);
+    let of_group = OBJECTS.get(usize::from(first)..usize::from(end))?;
+    // Groups have few variations, numbered from 0 or 1: a search meets it at once.
+    let guess = of_group.get(usize::from(variation)).into_iter();
+    let row = guess.chain(of_group).find(|row| row.1 == variation)?;
+    Some(row.2)
 }
 
 /// The trip-close code of a control relay output block.
