@@ -192,15 +192,36 @@ pub enum LogFormat {
     Off,
 }
 
+/// Octets of a log that are collected before they go to the sink: enough that a write is cheap beside its octets.
+const COLLECTED: usize = 64 << 10;
+
+/// What several rows in a row begin with. A log may have room for the first of these columns only.
+pub(crate) struct Front<F> {
+    /// Rows of the same number begin alike.
+    pub(crate) number: u64,
+    /// A log that has all of these columns.
+    pub(crate) like: Log,
+    /// Makes their fields.
+    pub(crate) fields: F,
+}
+
+/// A [`Front`] as it was written: its text, and where in it each column ends.
+#[derive(Debug, Default)]
+struct FrontText {
+    number: Option<u64>,
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
 /// Writes rows to a sink; keeps the first error and writes no more after it.
 #[derive(Debug)]
 pub(crate) struct LogWriter<S> {
-    pub(crate) sink: S,
+    sink: S,
     format: LogFormat,
     set: LogSet,
-    line: Vec<u8>,
-    /// Text that the rows of this number begin with.
-    front: (Option<u64>, Vec<u8>),
+    /// By log: lines that the sink has not got yet.
+    lines: [Vec<u8>; Log::ALL.len()],
+    front: FrontText,
     opened: [bool; Log::ALL.len()],
     rows: [u64; Log::ALL.len()],
     first: Option<u64>,
@@ -219,8 +240,8 @@ impl<S: LogSink> LogWriter<S> {
             sink,
             format,
             set,
-            line: Vec::new(),
-            front: (None, Vec::new()),
+            lines: [const { Vec::new() }; Log::ALL.len()],
+            front: FrontText::default(),
             opened,
             rows,
             first: None,
@@ -268,35 +289,36 @@ impl<S: LogSink> LogWriter<S> {
 
     /// Writes one row; `fields` in the order of the log's columns.
     pub(crate) fn row(&mut self, log: Log, fields: &[Field<'_>]) {
-        self.row_after(log, None, || [], fields);
+        self.row_after(log, None::<Front<fn() -> [Field<'static>; 0]>>, fields);
     }
 
-    /// Writes one row that begins with `front`, as do others: rows in a row with the same `front` have the same number,
-    /// and its text is made once for all of them.
+    /// Writes one row that begins with as much of `front` as the log has room for before `fields`. The text of a front is
+    /// made once for all rows in a row that begin with it.
     pub(crate) fn row_of<'a, const N: usize>(
         &mut self,
         log: Log,
-        number: u64,
-        front: impl Fn() -> [Field<'a>; N],
+        front: Front<impl Fn() -> [Field<'a>; N]>,
         fields: &[Field<'_>],
     ) {
-        self.row_after(log, Some(number), front, fields);
+        self.row_after(log, Some(front), fields);
     }
 
     fn row_after<'a, const N: usize>(
         &mut self,
         log: Log,
-        number: Option<u64>,
-        front: impl Fn() -> [Field<'a>; N],
+        front: Option<Front<impl Fn() -> [Field<'a>; N]>>,
         fields: &[Field<'_>],
     ) {
-        debug_assert_eq!(N + fields.len(), log.columns().len(), "{log:?}");
+        let columns = log.columns();
+        let before = columns.len().saturating_sub(fields.len());
+        debug_assert!(before <= N && before + fields.len() == columns.len(), "{log:?}");
         self.rows[log as usize] += 1;
         if !self.wants(log) {
             return;
         }
         if self.watched.contains(log) {
-            let all: Vec<_> = front().iter().chain(fields).copied().collect();
+            let front = front.as_ref().map(|front| (front.fields)());
+            let all: Vec<_> = front.iter().flatten().take(before).chain(fields).copied().collect();
             if !self.show(&Entry::row(log, &all, self.last)) {
                 return;
             }
@@ -304,48 +326,36 @@ impl<S: LogSink> LogWriter<S> {
         if self.format == LogFormat::Off {
             return;
         }
-        if number.is_none() || self.front.0 != number {
-            let mut text = std::mem::take(&mut self.front.1);
+        if let Some(front) = front
+            && self.front.number != Some(front.number)
+        {
+            let FrontText { number, text, ends } = &mut self.front;
+            *number = Some(front.number);
             text.clear();
-            self.write_fields(&mut text, log.columns(), &front());
-            self.front = (number, text);
+            ends.clear();
+            for ((name, _), field) in front.like.columns().iter().zip((front.fields)()) {
+                write_field(self.format, text, name, field);
+                ends.push(text.len());
+            }
         }
-        self.line.clear();
+        let line = &mut self.lines[log as usize];
         if !self.opened[log as usize] && self.format == LogFormat::Tsv {
-            header(&mut self.line, log, self.first.unwrap_or(0));
+            header(line, log, self.first.unwrap_or(0));
         }
         self.opened[log as usize] = true;
-        let mut line = std::mem::take(&mut self.line);
         if self.format == LogFormat::Json {
             line.push(b'{');
         }
-        line.extend_from_slice(&self.front.1);
-        self.write_fields(&mut line, log.columns().get(N..).unwrap_or_default(), fields);
+        if let Some(end) = before.checked_sub(1).and_then(|last| self.front.ends.get(last)) {
+            line.extend_from_slice(self.front.text.get(..*end).unwrap_or_default());
+        }
+        for ((name, _), field) in columns.iter().skip(before).zip(fields) {
+            write_field(self.format, line, name, *field);
+        }
         // The last separator becomes the row's end.
         line.pop();
         line.extend_from_slice(if self.format == LogFormat::Json { b"}\n" } else { b"\n" });
-        self.line = line;
-        self.flush_line(log);
-    }
-
-    /// Fields, each with what separates it from the next.
-    fn write_fields(&self, out: &mut Vec<u8>, columns: &[(&str, &str)], fields: &[Field<'_>]) {
-        if self.format == LogFormat::Tsv {
-            for field in fields {
-                write_cell(out, *field);
-            }
-            return;
-        }
-        for ((name, _), field) in columns.iter().zip(fields) {
-            if matches!(field, Field::Unset) {
-                continue;
-            }
-            out.push(b'"');
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b"\":");
-            write_json(out, *field);
-            out.push(b',');
-        }
+        self.collected(log);
     }
 
     /// Writes a line that is JSON in every format.
@@ -363,10 +373,10 @@ impl<S: LogSink> LogWriter<S> {
         if self.format == LogFormat::Off {
             return;
         }
-        self.line.clear();
-        self.line.extend_from_slice(line.as_bytes());
-        self.line.push(b'\n');
-        self.flush_line(log);
+        let lines = &mut self.lines[log as usize];
+        lines.extend_from_slice(line.as_bytes());
+        lines.push(b'\n');
+        self.collected(log);
     }
 
     /// Shows an entry to the outputs; whether it is to be written as well.
@@ -380,8 +390,9 @@ impl<S: LogSink> LogWriter<S> {
         self.filter.as_ref().is_none_or(|filter| filter.matches(entry))
     }
 
-    /// Has the sink write what it buffers; the first error that happened before comes out here.
+    /// Has the sink write what was collected; the first error that happened before comes out here.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.give_all();
         match self.error.take() {
             Some(error) => Err(error),
             None => self.sink.flush(),
@@ -393,14 +404,14 @@ impl<S: LogSink> LogWriter<S> {
         if self.format == LogFormat::Tsv {
             for log in Log::ALL {
                 if self.opened[log as usize] {
-                    self.line.clear();
-                    self.line.extend_from_slice(b"#close\t");
-                    self.line.extend_from_slice(civil(self.last).as_bytes());
-                    self.line.push(b'\n');
-                    self.flush_line(log);
+                    let lines = &mut self.lines[log as usize];
+                    lines.extend_from_slice(b"#close\t");
+                    lines.extend_from_slice(civil(self.last).as_bytes());
+                    lines.push(b'\n');
                 }
             }
         }
+        self.give_all();
         // First what is here, then what has to be waited for.
         let ended = self.sink.finish();
         for output in &mut self.outputs {
@@ -411,13 +422,50 @@ impl<S: LogSink> LogWriter<S> {
         self.error.take().map_or(ended, Err)
     }
 
-    fn flush_line(&mut self, log: Log) {
-        if self.error.is_none()
-            && let Err(error) = self.sink.write(log, &self.line)
+    /// A log has got a line more.
+    fn collected(&mut self, log: Log) {
+        if self.lines[log as usize].len() >= COLLECTED {
+            self.give(log);
+        }
+    }
+
+    /// The sink, with all that was collected.
+    pub(crate) fn into_sink(mut self) -> S {
+        self.give_all();
+        self.sink
+    }
+
+    fn give_all(&mut self) {
+        Log::ALL.into_iter().for_each(|log| self.give(log));
+    }
+
+    /// Gives the sink what was collected of a log.
+    fn give(&mut self, log: Log) {
+        let lines = &mut self.lines[log as usize];
+        if !lines.is_empty()
+            && self.error.is_none()
+            && let Err(error) = self.sink.write(log, lines)
         {
             self.error = Some(error);
         }
+        lines.clear();
     }
+}
+
+/// A field, and what separates it from the next.
+#[inline]
+fn write_field(format: LogFormat, out: &mut Vec<u8>, name: &str, field: Field<'_>) {
+    if format == LogFormat::Tsv {
+        return write_cell(out, field);
+    }
+    if matches!(field, Field::Unset) {
+        return;
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    write_json(out, field);
+    out.push(b',');
 }
 
 /// A moment as findings carry it: since the start of the run where that is known, since 1970 otherwise.

@@ -19,7 +19,7 @@ pub(crate) enum Field<'a> {
     Count(u64),
     Text(&'a str),
     /// Text of ours: printable, neither empty nor a hyphen.
-    Name(&'static str),
+    Name(&'a str),
     Address(IpAddr),
     Bool(bool),
     Set(&'a [&'a str]),
@@ -110,70 +110,101 @@ pub(crate) fn civil(unix_nanos: u64) -> String {
 /// Seconds with six decimals, rounded, as Zeek prints times and intervals.
 fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
     let micros = nanos.saturating_add(500) / 1000;
-    write_number(out, micros / 1_000_000);
-    let fraction = (micros % 1_000_000) as usize;
-    out.push(b'.');
-    out.extend_from_slice(&THREE_DIGITS[fraction / 1000]);
-    out.extend_from_slice(&THREE_DIGITS[fraction % 1000]);
+    let (seconds, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    write_number_and(out, seconds, b'.');
+    push(out, six_digits(fraction), 6);
 }
 
-/// Numbers below 1000, with zeros in front.
-static THREE_DIGITS: [[u8; 3]; 1000] = {
-    let (mut all, mut number) = ([[0; 3]; 1000], 0);
+/// Numbers below 1000 as text, the first digit in the lowest octet, with zeros in front.
+static THREE_DIGITS: [u32; 1000] = {
+    let (mut all, mut number) = ([0; 1000], 0);
     while number < all.len() {
         let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
-        all[number] = [b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8];
+        all[number] = u32::from_le_bytes([b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8, 0]);
         number += 1;
     }
     all
 };
 
-/// Numbers below 1000: the digits from the left, and how many there are.
-static SMALL: [[u8; 4]; 1000] = {
-    let (mut all, mut number) = ([[0; 4]; 1000], 0);
+/// Numbers below 1000 as text, without zeros in front; in the highest octet how many digits there are.
+static SMALL: [u32; 1000] = {
+    let (mut all, mut number) = ([0; 1000], 0);
     while number < all.len() {
-        let [hundreds, tens, ones] = THREE_DIGITS[number];
-        all[number] = match number {
-            0..10 => [ones, 0, 0, 1],
-            10..100 => [tens, ones, 0, 2],
-            _ => [hundreds, tens, ones, 3],
+        let len = match number {
+            0..10 => 1,
+            10..100 => 2,
+            _ => 3,
         };
+        all[number] = THREE_DIGITS[number] >> (8 * (3 - len)) | len << 24;
         number += 1;
     }
     all
 };
 
-/// Most numbers are small, and numbers are most of what is written: three octets whatever the number, then its end.
+/// Digits of a number of [`SMALL`], and how many they are.
+#[inline]
+fn small_digits(known: u32) -> (u32, u32) {
+    (known & 0x00ff_ffff, known >> 24)
+}
+
+/// Six digits of a number below a million.
+fn six_digits(number: u64) -> u64 {
+    let three = |number: u64| u64::from(THREE_DIGITS[(number % 1000) as usize]);
+    three(number / 1000) | three(number) << 24
+}
+
+/// Up to eight octets that are in a register, the first in the lowest place. Written whole and cut to length: to copy as
+/// many as there are costs a call, and to put them together in memory makes the copy wait for it.
+#[inline]
+fn push(out: &mut Vec<u8>, octets: u64, len: u32) {
+    let end = out.len() + len as usize;
+    out.extend_from_slice(&octets.to_le_bytes());
+    out.truncate(end);
+}
+
 #[inline]
 fn write_number(out: &mut Vec<u8>, number: u64) {
     match SMALL.get(number as usize) {
-        Some([a, b, c, len]) => {
-            let end = out.len() + usize::from(*len);
-            out.extend_from_slice(&[*a, *b, *c]);
+        Some(known) => {
+            let (digits, len) = small_digits(*known);
+            let end = out.len() + len as usize;
+            out.extend_from_slice(&digits.to_le_bytes());
             out.truncate(end);
         }
         None => write_large(out, number),
     }
 }
 
-/// A number and what stands behind it.
+/// A number and what stands behind it. Most numbers are small, and numbers are most of what is written.
 #[inline]
 fn write_number_and(out: &mut Vec<u8>, number: u64, then: u8) {
     let Some(known) = SMALL.get(number as usize) else {
         write_large(out, number);
         return out.push(then);
     };
-    let (mut text, len) = (*known, usize::from(known[3] & 3));
-    text[len] = then;
-    let end = out.len() + len + 1;
-    out.extend_from_slice(&text);
+    let (digits, len) = small_digits(*known);
+    let end = out.len() + len as usize + 1;
+    out.extend_from_slice(&(digits | u32::from(then) << (8 * len)).to_le_bytes());
     out.truncate(end);
 }
 
 #[inline(never)]
 fn write_large(out: &mut Vec<u8>, number: u64) {
-    write_number(out, number / 1000);
-    out.extend_from_slice(&THREE_DIGITS[(number % 1000) as usize]);
+    let (mut front, mut back) = (number / 1000, u64::from(THREE_DIGITS[(number % 1000) as usize]));
+    let mut behind = 3;
+    if front >= 1000 {
+        (front, back, behind) = (number / 1_000_000, six_digits(number % 1_000_000), 6);
+    }
+    match SMALL.get(front as usize) {
+        Some(known) if behind == 3 => {
+            let (digits, len) = small_digits(*known);
+            push(out, u64::from(digits) | back << (8 * len), len + behind);
+        }
+        _ => {
+            write_number(out, front);
+            push(out, back, behind);
+        }
+    }
 }
 
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
@@ -271,15 +302,16 @@ fn write_numbers<T: Copy>(
         let (mut text, mut end) = ([0; 4 * TOGETHER], 0);
         for item in some {
             if let (Some(known), Some(place)) = (SMALL.get(small(*item)), text.get_mut(end..end + 4)) {
-                place.copy_from_slice(known);
-                end += usize::from(known[3]);
+                let (digits, len) = small_digits(*known);
+                let digits = digits | u32::from(b',') << (8 * len);
+                place.copy_from_slice(&digits.to_le_bytes());
+                end += len as usize + 1;
             } else {
                 out.extend_from_slice(&text[..end]);
                 end = 0;
                 other(out, *item);
+                out.push(b',');
             }
-            text[end] = b',';
-            end += 1;
         }
         out.extend_from_slice(&text[..end]);
     }
@@ -430,7 +462,7 @@ fn write_json_text(out: &mut Vec<u8>, text: &str) {
 pub(crate) fn prefix(at: u64, id: &ConnId) -> [Field<'_>; 6] {
     [
         Field::Time(at),
-        Field::Text(id.uid.as_str()),
+        Field::Name(id.uid.as_str()),
         Field::Address(id.orig.0),
         Field::Count(id.orig.1.into()),
         Field::Address(id.resp.0),

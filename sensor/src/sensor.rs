@@ -189,7 +189,7 @@ impl<S: LogSink> Sensor<S> {
 
     /// The sink below.
     pub fn into_sink(self) -> S {
-        self.log.sink
+        self.log.into_sink()
     }
 
     pub(crate) fn look_at_clock(&mut self) {
@@ -495,7 +495,7 @@ impl<S: LogSink> Sensor<S> {
         if let Analyser::Dnp3(dnp3) = &conn.analyser
             && let Some(asked) = dnp3.asked
         {
-            dnp3::rows::pair(&mut self.log, &conn.id, asked.at, Some(asked), None);
+            dnp3::rows::unanswered(&mut self.log, &conn.id, asked);
         }
         if let Some(service) = conn.service {
             self.inventory.spoke(conn.id.orig.0, conn.id.resp.0, service, conn.last);

@@ -1,12 +1,12 @@
 //! Where logs go: one writer per log.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use crate::log::Log;
 
-/// Takes the logs. One call is one or more whole lines.
+/// Takes the logs. One call is one or more whole lines, many where there are many: a sink need not collect them.
 pub trait LogSink {
     /// Appends lines to a log. A log that never gets a line need not exist.
     fn write(&mut self, log: Log, lines: &[u8]) -> io::Result<()>;
@@ -98,14 +98,12 @@ impl<W: Write, F: FnMut(Log) -> io::Result<W>> LogSink for WriterSink<W, F> {
 }
 
 /// Opens a writer for a log.
-pub type OpenLog = Box<dyn FnMut(Log) -> io::Result<BufWriter<File>>>;
+pub type OpenLog = Box<dyn FnMut(Log) -> io::Result<File>>;
 
 /// A sink that writes files named as in [`Log::file_name`] into a directory.
-pub fn directory_sink(directory: &Path) -> io::Result<WriterSink<BufWriter<File>, OpenLog>> {
+pub fn directory_sink(directory: &Path) -> io::Result<WriterSink<File, OpenLog>> {
     std::fs::create_dir_all(directory)?;
     let directory: PathBuf = directory.to_owned();
-    let open = move |log: Log| {
-        File::create(directory.join(log.file_name())).map(|file| BufWriter::with_capacity(1 << 16, file))
-    };
+    let open = move |log: Log| File::create(directory.join(log.file_name()));
     Ok(WriterSink::new(Box::new(open)))
 }

@@ -15,7 +15,7 @@ use wire::dnp3::{Block, Fragment, FunctionCode, LinkHeader};
 
 use super::{Asked, Told, names};
 use crate::flow::{ConnId, Endpoint};
-use crate::log::{Log, LogWriter};
+use crate::log::{Front, Log, LogWriter};
 use crate::row::{Field, prefix};
 use crate::sink::LogSink;
 
@@ -34,6 +34,11 @@ pub(super) struct Head {
 impl Head {
     fn ends(&self) -> (Endpoint, Endpoint) {
         if self.from_orig { (self.id.orig, self.id.resp) } else { (self.id.resp, self.id.orig) }
+    }
+
+    /// What its rows begin with.
+    fn front<'a>(&'a self) -> Front<impl Fn() -> [Field<'a>; 11]> {
+        Front { number: self.number, like: Log::Dnp3Detailed, fields: || self.directed() }
     }
 
     /// The connection, and who sent it to whom.
@@ -71,31 +76,30 @@ fn name<'a>(name: Option<&'static str>) -> Field<'a> {
     name.map_or(Field::Unset, Field::Name)
 }
 
-/// `dnp3.log`: a response, with the last request before it that had no row yet; or a request alone, at its connection's
-/// end.
-pub(crate) fn pair<S: LogSink>(
+/// `dnp3.log`: a response, with the last request before it that had no row yet.
+pub(super) fn answered<S: LogSink>(
     log: &mut LogWriter<S>,
-    id: &ConnId,
-    at: u64,
+    head: &Head,
     asked: Option<Asked>,
-    answer: Option<(FunctionCode, Option<u16>)>,
+    function: FunctionCode,
+    iin: Option<u16>,
 ) {
     let (mut one, mut other) = (String::new(), String::new());
-    let [ts, uid, orig_h, orig_p, resp_h, resp_p] = prefix(at, id);
-    log.row(
-        Log::Dnp3,
-        &[
-            ts,
-            uid,
-            orig_h,
-            orig_p,
-            resp_h,
-            resp_p,
-            asked.map_or(Field::Unset, |asked| function_name(asked.function, &mut one)),
-            answer.map_or(Field::Unset, |(function, _)| function_name(function, &mut other)),
-            answer.and_then(|(_, iin)| iin).map_or(Field::Unset, |iin| Field::Count(iin.into())),
-        ],
-    );
+    let row = [
+        asked.map_or(Field::Unset, |asked| function_name(asked.function, &mut one)),
+        function_name(function, &mut other),
+        iin.map_or(Field::Unset, |iin| Field::Count(iin.into())),
+    ];
+    log.row_of(Log::Dnp3, head.front(), &row);
+}
+
+/// `dnp3.log`: a request alone, at its connection's end.
+pub(crate) fn unanswered<S: LogSink>(log: &mut LogWriter<S>, id: &ConnId, asked: Asked) {
+    let mut unknown = String::new();
+    let [ts, uid, orig_h, orig_p, resp_h, resp_p] = prefix(asked.at, id);
+    let function = function_name(asked.function, &mut unknown);
+    let row = [ts, uid, orig_h, orig_p, resp_h, resp_p, function, Field::Unset, Field::Unset];
+    log.row(Log::Dnp3, &row);
 }
 
 /// `dnp3_objects.log`: an object header of a read or of its response.
@@ -109,7 +113,7 @@ pub(super) fn object<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
     }
     let [count, low, high] = if answers { zeeks_range(block) } else { [Field::Unset; 3] };
     let row = [name(function.name()), Field::Name(object), count, low, high];
-    log.row_of(Log::Dnp3Objects, head.number, || head.directed(), &row);
+    log.row_of(Log::Dnp3Objects, head.front(), &row);
 }
 
 /// Number of objects, first and last index as Zeek has them.
@@ -158,7 +162,7 @@ pub(super) fn control<S: LogSink>(
         Field::Count(crob.off_time_ms.into()),
         status,
     ];
-    log.row_of(Log::Dnp3Control, head.number, || head.directed(), &row);
+    log.row_of(Log::Dnp3Control, head.front(), &row);
 }
 
 /// `dnp3_detailed.log`: a fragment, or a frame without one.
@@ -200,7 +204,7 @@ pub(super) fn detailed<S: LogSink>(
         fragment.map_or(Field::Unset, |fragment| Field::Count(fragment.octets().len() as u64)),
         malformed.into(),
     ];
-    log.row_of(Log::Dnp3Detailed, head.number, || head.directed(), &row);
+    log.row_of(Log::Dnp3Detailed, head.front(), &row);
 }
 
 /// Values of one object header, side by side; what none of its points has is empty.
@@ -246,5 +250,5 @@ pub(super) fn values<S: LogSink>(log: &mut LogWriter<S>, head: &Head, block: &Bl
         or_unset(columns.times.is_empty(), Field::Times(&columns.times)),
         or_unset(texts.is_empty(), Field::Set(&texts)),
     ];
-    log.row_of(Log::Dnp3Values, head.number, || head.directed(), &row);
+    log.row_of(Log::Dnp3Values, head.front(), &row);
 }

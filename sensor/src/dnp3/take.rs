@@ -93,7 +93,7 @@ impl<S: LogSink> Sensor<S> {
             if function.is_response() {
                 // Zeek has the two octets the other way round.
                 let iin = fragment.iin().map(|iin| iin.0.swap_bytes());
-                rows::pair(log, &id, at, dnp3.asked.take(), Some((function, iin)));
+                rows::answered(log, &head, dnp3.asked.take(), function, iin);
             } else {
                 dnp3.asked = Some(Asked { at, function });
             }
