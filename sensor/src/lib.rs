@@ -22,6 +22,7 @@ pub mod cli;
 mod clock;
 mod columns;
 pub mod deliver;
+mod digits;
 mod dnp3;
 mod end;
 mod enrich;

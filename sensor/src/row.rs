@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::io::Write;
 use std::net::IpAddr;
 
+use crate::digits::{
+    push, six_digits, small, write_indices, write_large, write_number, write_number_and, write_numbers,
+};
 use crate::flow::ConnId;
 use crate::log::Log;
 use crate::value::Value;
@@ -115,98 +118,6 @@ fn write_seconds(out: &mut Vec<u8>, nanos: u64) {
     push(out, six_digits(fraction), 6);
 }
 
-/// Numbers below 1000 as text, the first digit in the lowest octet, with zeros in front.
-static THREE_DIGITS: [u32; 1000] = {
-    let (mut all, mut number) = ([0; 1000], 0);
-    while number < all.len() {
-        let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
-        all[number] = u32::from_le_bytes([b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8, 0]);
-        number += 1;
-    }
-    all
-};
-
-/// Numbers below 1000 as text, without zeros in front; in the highest octet how many digits there are.
-static SMALL: [u32; 1000] = {
-    let (mut all, mut number) = ([0; 1000], 0);
-    while number < all.len() {
-        let len = match number {
-            0..10 => 1,
-            10..100 => 2,
-            _ => 3,
-        };
-        all[number] = THREE_DIGITS[number] >> (8 * (3 - len)) | len << 24;
-        number += 1;
-    }
-    all
-};
-
-/// Digits of a number of [`SMALL`], and how many they are.
-#[inline]
-fn small_digits(known: u32) -> (u32, u32) {
-    (known & 0x00ff_ffff, known >> 24)
-}
-
-/// Six digits of a number below a million.
-fn six_digits(number: u64) -> u64 {
-    let three = |number: u64| u64::from(THREE_DIGITS[(number % 1000) as usize]);
-    three(number / 1000) | three(number) << 24
-}
-
-/// Up to eight octets that are in a register, the first in the lowest place. Written whole and cut to length: to copy as
-/// many as there are costs a call, and to put them together in memory makes the copy wait for it.
-#[inline]
-fn push(out: &mut Vec<u8>, octets: u64, len: u32) {
-    let end = out.len() + len as usize;
-    out.extend_from_slice(&octets.to_le_bytes());
-    out.truncate(end);
-}
-
-#[inline]
-fn write_number(out: &mut Vec<u8>, number: u64) {
-    match SMALL.get(number as usize) {
-        Some(known) => {
-            let (digits, len) = small_digits(*known);
-            let end = out.len() + len as usize;
-            out.extend_from_slice(&digits.to_le_bytes());
-            out.truncate(end);
-        }
-        None => write_large(out, number),
-    }
-}
-
-/// A number and what stands behind it. Most numbers are small, and numbers are most of what is written.
-#[inline]
-fn write_number_and(out: &mut Vec<u8>, number: u64, then: u8) {
-    let Some(known) = SMALL.get(number as usize) else {
-        write_large(out, number);
-        return out.push(then);
-    };
-    let (digits, len) = small_digits(*known);
-    let end = out.len() + len as usize + 1;
-    out.extend_from_slice(&(digits | u32::from(then) << (8 * len)).to_le_bytes());
-    out.truncate(end);
-}
-
-#[inline(never)]
-fn write_large(out: &mut Vec<u8>, number: u64) {
-    let (mut front, mut back) = (number / 1000, u64::from(THREE_DIGITS[(number % 1000) as usize]));
-    let mut behind = 3;
-    if front >= 1000 {
-        (front, back, behind) = (number / 1_000_000, six_digits(number % 1_000_000), 6);
-    }
-    match SMALL.get(front as usize) {
-        Some(known) if behind == 3 => {
-            let (digits, len) = small_digits(*known);
-            push(out, u64::from(digits) | back << (8 * len), len + behind);
-        }
-        _ => {
-            write_number(out, front);
-            push(out, back, behind);
-        }
-    }
-}
-
 fn write_address(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(address) => {
@@ -261,9 +172,7 @@ fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Counts(items) => {
             write_numbers(out, items, usize::from, |out, item| write_large(out, item.into()));
         }
-        Field::Indices(items) => {
-            write_numbers(out, items, |item| item as usize, |out, item| write_large(out, item.into()));
-        }
+        Field::Indices(items) => write_indices(out, items),
         Field::Numbers(items) => write_numbers(out, items, small, write_float),
         Field::Times(items) => write_items(out, items, write_seconds),
         Field::Objects(items) => write_items(out, items, write_object),
@@ -284,47 +193,8 @@ fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
 
 fn write_object(out: &mut Vec<u8>, (group, variation): (u8, u8)) {
     out.push(b'g');
-    write_number(out, group.into());
-    out.push(b'v');
+    write_number_and(out, group.into(), b'v');
     write_number(out, variation.into());
-}
-
-/// Numbers with commas between them. The small ones, nearly all that polls bring, are put together apart from `out`;
-/// `small` has what is one of them as it is, and `other` writes what is none.
-fn write_numbers<T: Copy>(
-    out: &mut Vec<u8>,
-    items: &[T],
-    small: impl Fn(T) -> usize,
-    other: impl Fn(&mut Vec<u8>, T),
-) {
-    const TOGETHER: usize = 64;
-    for some in items.chunks(TOGETHER) {
-        let (mut text, mut end) = ([0; 4 * TOGETHER], 0);
-        for item in some {
-            if let (Some(known), Some(place)) = (SMALL.get(small(*item)), text.get_mut(end..end + 4)) {
-                let (digits, len) = small_digits(*known);
-                let digits = digits | u32::from(b',') << (8 * len);
-                place.copy_from_slice(&digits.to_le_bytes());
-                end += len as usize + 1;
-            } else {
-                out.extend_from_slice(&text[..end]);
-                end = 0;
-                other(out, *item);
-                out.push(b',');
-            }
-        }
-        out.extend_from_slice(&text[..end]);
-    }
-    if !items.is_empty() {
-        // The last comma.
-        out.pop();
-    }
-}
-
-/// A number that [`SMALL`] may have, or one that it has not.
-fn small(number: f64) -> usize {
-    let whole = number as u16;
-    if f64::from(whole) == number { whole.into() } else { usize::MAX }
 }
 
 fn write_items<T: Copy>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, T)) {

@@ -341,8 +341,10 @@ impl RuleSet {
     pub(crate) fn evaluate(&mut self, record: &Record<'_>, found: &mut Vec<Found>) {
         found.clear();
         let Self { by_service, places, memo, .. } = self;
-        let Some(engine) = by_service.get(record.service()) else { return };
-        let ask = || asked(engine, places, record);
+        let ask = || match by_service.get(record.service()) {
+            Some(engine) => asked(engine, places, record),
+            None => Rc::default(),
+        };
         let matched = match memo {
             Some(memo) => memo.matched(record, ask),
             None => ask(),
