@@ -83,11 +83,14 @@ impl Key<'_> {
         self.octets(&word.to_le_bytes());
     }
 
+    /// Numbers, in one go: most of a key.
+    fn numbers<const N: usize>(&mut self, numbers: [u64; N]) {
+        self.octets(numbers.map(u64::to_le_bytes).as_flattened());
+    }
+
     /// A number that may be absent.
     fn number(&mut self, number: Option<impl Into<u64>>) {
-        // One more, so that none and 0 differ; no field has all 64 bits.
-        let number = number.map_or(0, |number| number.into().wrapping_add(1));
-        self.octets(&number.to_le_bytes());
+        self.numbers([or_none(number)]);
     }
 
     fn text(&mut self, text: Option<&str>) {
@@ -112,8 +115,12 @@ impl Key<'_> {
     fn host(&mut self, host: &HostView<'_>, addresses: bool) {
         let HostView { address, name, role, zone, level, known } = host;
         let is_documented = name.is_some() || *role != "unknown" || !zone.is_empty() || !level.is_empty();
-        self.address((addresses || is_documented).then_some(*address));
-        self.octets(&[u8::from(*known)]);
+        if addresses || is_documented {
+            self.address(Some(*address));
+            self.octets(&[u8::from(*known)]);
+        } else {
+            self.octets(&[0, u8::from(*known)]);
+        }
     }
 
     /// `None` for a record that is rarely like another.
@@ -191,11 +198,8 @@ impl Key<'_> {
             new_range,
             new_unit,
         ]);
-        for number in [*sub_function, *address, *quantity] {
-            self.number(number);
-        }
-        self.octets(&walk.to_le_bytes());
-        self.octets(&rate.to_le_bytes());
+        let [sub_function, address, quantity] = [*sub_function, *address, *quantity].map(or_none);
+        self.numbers([sub_function, address, quantity, walk.into(), rate.into()]);
         self.text(*exception);
         Some(())
     }
@@ -238,17 +242,21 @@ impl Key<'_> {
         if is_rare || commands.len() > OBJECTS_MAX || commands.iter().any(|one| one.setpoint.is_some()) {
             return None;
         }
-        self.octets(&[b'd', link.control.0]);
-        self.octets(&link.source.0.to_le_bytes());
-        self.octets(&link.destination.0.to_le_bytes());
+        let (source, destination) = (link.source.0.to_le_bytes(), link.destination.0.to_le_bytes());
+        self.octets(&[b'd', link.control.0, source[0], source[1], destination[0], destination[1]]);
         let function = fragment.and_then(|fragment| fragment.function());
-        self.number(function.map(|function| function.0));
         // The upper half: first, last, confirm, unsolicited; the lower is the sequence number.
         let control = fragment.and_then(|fragment| fragment.control());
-        self.number(control.map(|control| control.0 & 0xf0));
-        self.number(fragment.and_then(|fragment| fragment.iin()).map(|iin| iin.0));
-        self.number(request.map(|request| request.0));
-        self.number(iin_before.map(|iin| iin.0));
+        self.numbers([
+            or_none(function.map(|function| function.0)),
+            or_none(control.map(|control| control.0 & 0xf0)),
+            or_none(fragment.and_then(|fragment| fragment.iin()).map(|iin| iin.0)),
+            or_none(request.map(|request| request.0)),
+            or_none(iin_before.map(|iin| iin.0)),
+            unanswered.into(),
+            rate.into(),
+            *point_count,
+        ]);
         self.flags(&[
             matched.is_some(),
             matched == Some(true),
@@ -267,20 +275,21 @@ impl Key<'_> {
             new_address,
             new_control,
         ]);
-        self.octets(&unanswered.to_le_bytes());
-        self.octets(&rate.to_le_bytes());
-        self.octets(&point_count.to_le_bytes());
         self.octets(&[headers.len() as u8, commands.len() as u8]);
         for header in *headers {
             self.octets(&[header.group, header.variation]);
         }
         for command in *commands {
-            self.number(command.index);
-            self.number(command.crob.map(|crob| u16::from_le_bytes([crob.control_code, crob.count])));
-            self.octets(&[command.status]);
+            let crob = command.crob.map(|crob| u16::from_le_bytes([crob.control_code, crob.count]));
+            self.numbers([or_none(command.index), or_none(crob), command.status.into()]);
         }
         Some(())
     }
+}
+
+/// One more than a number, so that none and 0 differ; no field has all 64 bits.
+fn or_none(number: Option<impl Into<u64>>) -> u64 {
+    number.map_or(0, |number| number.into().wrapping_add(1))
 }
 
 #[cfg(test)]
