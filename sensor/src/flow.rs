@@ -99,6 +99,11 @@ impl Uid {
         Self(letters)
     }
 
+    /// One of its letters, as a number: different in most connections.
+    pub(crate) fn letter(&self) -> usize {
+        self.0[1].into()
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII was put in.
         std::str::from_utf8(&self.0).unwrap_or_default()

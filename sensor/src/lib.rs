@@ -34,6 +34,7 @@ mod findings;
 mod flow;
 mod fragment;
 pub mod frame;
+mod front;
 mod guess;
 mod identify;
 mod incidents;

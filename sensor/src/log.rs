@@ -11,8 +11,9 @@ use record::VirtualTime;
 
 use crate::columns::{self, Columns};
 use crate::filter::Filter;
+use crate::front::{Front, Fronts};
 use crate::output::{About, Entry, Output};
-use crate::row::{Field, civil, header, write_cell, write_json};
+use crate::row::{Field, civil, header, write_cells, write_field};
 pub use crate::sink::{LogSink, MemorySink, WriterSink, directory_sink};
 
 /// One of the sensor's logs.
@@ -195,24 +196,6 @@ pub enum LogFormat {
 /// Octets of a log that are collected before they go to the sink: enough that a write is cheap beside its octets.
 const COLLECTED: usize = 64 << 10;
 
-/// What several rows in a row begin with. A log may have room for the first of these columns only.
-pub(crate) struct Front<F> {
-    /// Rows of the same number begin alike.
-    pub(crate) number: u64,
-    /// A log that has all of these columns.
-    pub(crate) like: Log,
-    /// Makes their fields.
-    pub(crate) fields: F,
-}
-
-/// A [`Front`] as it was written: its text, and where in it each column ends.
-#[derive(Debug, Default)]
-struct FrontText {
-    number: Option<u64>,
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
 /// Writes rows to a sink; keeps the first error and writes no more after it.
 #[derive(Debug)]
 pub(crate) struct LogWriter<S> {
@@ -221,7 +204,7 @@ pub(crate) struct LogWriter<S> {
     set: LogSet,
     /// By log: lines that the sink has not got yet.
     lines: [Vec<u8>; Log::ALL.len()],
-    front: FrontText,
+    fronts: Fronts,
     opened: [bool; Log::ALL.len()],
     rows: [u64; Log::ALL.len()],
     first: Option<u64>,
@@ -241,7 +224,7 @@ impl<S: LogSink> LogWriter<S> {
             format,
             set,
             lines: [const { Vec::new() }; Log::ALL.len()],
-            front: FrontText::default(),
+            fronts: Fronts::default(),
             opened,
             rows,
             first: None,
@@ -326,18 +309,6 @@ impl<S: LogSink> LogWriter<S> {
         if self.format == LogFormat::Off {
             return;
         }
-        if let Some(front) = front
-            && self.front.number != Some(front.number)
-        {
-            let FrontText { number, text, ends } = &mut self.front;
-            *number = Some(front.number);
-            text.clear();
-            ends.clear();
-            for ((name, _), field) in front.like.columns().iter().zip((front.fields)()) {
-                write_field(self.format, text, name, field);
-                ends.push(text.len());
-            }
-        }
         let line = &mut self.lines[log as usize];
         if !self.opened[log as usize] && self.format == LogFormat::Tsv {
             header(line, log, self.first.unwrap_or(0));
@@ -346,11 +317,15 @@ impl<S: LogSink> LogWriter<S> {
         if self.format == LogFormat::Json {
             line.push(b'{');
         }
-        if let Some(end) = before.checked_sub(1).and_then(|last| self.front.ends.get(last)) {
-            line.extend_from_slice(self.front.text.get(..*end).unwrap_or_default());
+        if let Some(front) = &front {
+            line.extend_from_slice(self.fronts.text(self.format, front, before));
         }
-        for ((name, _), field) in columns.iter().skip(before).zip(fields) {
-            write_field(self.format, line, name, *field);
+        if self.format == LogFormat::Tsv {
+            write_cells(line, fields);
+        } else {
+            for ((name, _), field) in columns.iter().skip(before).zip(fields) {
+                write_field(self.format, line, name, *field);
+            }
         }
         // The last separator becomes the row's end.
         line.pop();
@@ -436,7 +411,9 @@ impl<S: LogSink> LogWriter<S> {
     }
 
     fn give_all(&mut self) {
-        Log::ALL.into_iter().for_each(|log| self.give(log));
+        for log in Log::ALL {
+            self.give(log);
+        }
     }
 
     /// Gives the sink what was collected of a log.
@@ -450,22 +427,6 @@ impl<S: LogSink> LogWriter<S> {
         }
         lines.clear();
     }
-}
-
-/// A field, and what separates it from the next.
-#[inline]
-fn write_field(format: LogFormat, out: &mut Vec<u8>, name: &str, field: Field<'_>) {
-    if format == LogFormat::Tsv {
-        return write_cell(out, field);
-    }
-    if matches!(field, Field::Unset) {
-        return;
-    }
-    out.push(b'"');
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-    write_json(out, field);
-    out.push(b',');
 }
 
 /// A moment as findings carry it: since the start of the run where that is known, since 1970 otherwise.

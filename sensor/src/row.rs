@@ -8,7 +8,7 @@ use crate::digits::{
     push, six_digits, small, write_indices, write_large, write_number, write_number_and, write_numbers,
 };
 use crate::flow::ConnId;
-use crate::log::Log;
+use crate::log::{Log, LogFormat};
 use crate::value::Value;
 
 /// One value of a row.
@@ -140,18 +140,38 @@ pub(crate) fn address_text(address: IpAddr) -> String {
     String::from_utf8(octets).unwrap_or_default()
 }
 
-/// A field and the tab behind it; short ones in one go.
-#[inline]
-pub(crate) fn write_cell(out: &mut Vec<u8>, field: Field<'_>) {
-    match field {
-        Field::Unset => out.extend_from_slice(b"-\t"),
-        Field::Bool(value) => out.extend_from_slice(if value { b"T\t" } else { b"F\t" }),
-        Field::Count(count) => write_number_and(out, count, b'\t'),
-        _ => {
-            write_tsv(out, field);
-            out.push(b'\t');
+/// Fields, each with the tab behind it. What most of them are is written here, without a call for each.
+pub(crate) fn write_cells(out: &mut Vec<u8>, fields: &[Field<'_>]) {
+    for field in fields {
+        match *field {
+            Field::Unset => out.extend_from_slice(b"-\t"),
+            Field::Bool(value) => out.extend_from_slice(if value { b"T\t" } else { b"F\t" }),
+            Field::Count(count) => write_number_and(out, count, b'\t'),
+            Field::Name(name) => {
+                out.extend_from_slice(name.as_bytes());
+                out.push(b'\t');
+            }
+            field => {
+                write_tsv(out, field);
+                out.push(b'\t');
+            }
         }
     }
+}
+
+/// A field, and what separates it from the next.
+pub(crate) fn write_field(format: LogFormat, out: &mut Vec<u8>, name: &str, field: Field<'_>) {
+    if format == LogFormat::Tsv {
+        return write_cells(out, &[field]);
+    }
+    if matches!(field, Field::Unset) {
+        return;
+    }
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    write_json(out, field);
+    out.push(b',');
 }
 
 fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {

@@ -341,6 +341,9 @@ impl RuleSet {
     pub(crate) fn evaluate(&mut self, record: &Record<'_>, found: &mut Vec<Found>) {
         found.clear();
         let Self { by_service, places, memo, .. } = self;
+        if by_service.is_empty() {
+            return;
+        }
         let ask = || match by_service.get(record.service()) {
             Some(engine) => asked(engine, places, record),
             None => Rc::default(),

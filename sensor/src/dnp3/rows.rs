@@ -15,7 +15,8 @@ use wire::dnp3::{Block, Fragment, FunctionCode, LinkHeader};
 
 use super::{Asked, Told, names};
 use crate::flow::{ConnId, Endpoint};
-use crate::log::{Front, Log, LogWriter};
+use crate::front::Front;
+use crate::log::{Log, LogWriter};
 use crate::row::{Field, prefix};
 use crate::sink::LogSink;
 
@@ -38,7 +39,14 @@ impl Head {
 
     /// What its rows begin with.
     fn front<'a>(&'a self) -> Front<impl Fn() -> [Field<'a>; 11]> {
-        Front { number: self.number, like: Log::Dnp3Detailed, fields: || self.directed() }
+        Front {
+            number: self.number,
+            at: self.at,
+            uid: self.id.uid,
+            from_orig: self.from_orig,
+            like: Log::Dnp3Detailed,
+            fields: || self.directed(),
+        }
     }
 
     /// The connection, and who sent it to whom.
