@@ -1,25 +1,32 @@
 //! What a person learns from a run: whether they saw it, how sure they could be, and why every point is as it is.
 //!
-//! Everything here is a function of a sealed record and of what a person handed in. Nothing is typed in by hand:
-//! scores come from ground truth, answers to questions from expressions over the record. No clock, no network, no
-//! random draw that is not keyed.
+//! Everything here is a function of a sealed record and of what a person handed in. Scores come from ground truth,
+//! answers to questions on a run from expressions over its record; only the general bank has its answers typed in, each
+//! with its source. No clock, no network, no random draw that is not keyed.
 //!
 //! Reading order: [`names`] (what people write, as canonical entities), [`calls`] (reading and checking calls),
 //! [`mod@score`] (detection, the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
-//! that keep a scenario fair), [`bank`] (questions), [`debrief`] (the first shift's last page).
+//! that keep a scenario fair), [`bank`] (questions), [`elo`] and [`fsrs`] (how hard, and when again), [`progress`] (what a
+//! person knows, and what to ask next), [`debrief`] (the first shift's last page).
 
 pub mod bank;
 pub mod bots;
 pub mod calls;
 pub mod debrief;
+pub mod elo;
+pub mod fsrs;
 pub mod logs;
 pub mod names;
+pub mod progress;
 pub mod score;
 pub mod view;
 
-pub use bank::{Certainty, Mark, QuestionSet, ResolvedQuestion, certainty_points, mark};
+pub use bank::{
+    Certainty, GeneralBank, GeneralQuestion, Mark, QuestionSet, ResolvedQuestion, certainty_points, mark,
+};
 pub use bots::{BandViolation, BotInput, BotResult, bands, play_all};
 pub use calls::read_calls;
 pub use names::{EntityNames, UnknownEntity};
+pub use progress::{Level, Progress};
 pub use score::{Form, Score, ScoreInput, false_call_weight, score};
 pub use view::{RecordView, ViewError};

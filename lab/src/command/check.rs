@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use quizzes::{BotInput, QuestionSet, RecordView, bands, false_call_weight, play_all};
+use quizzes::{BotInput, GeneralBank, QuestionSet, RecordView, bands, false_call_weight, play_all};
 use record::{Channel, Finding, Level, Role, TruthStep, Verdict, VirtualTime};
 use scenarios::Scenario;
 use serde::Serialize;
@@ -77,7 +77,18 @@ fn check_bundled() -> Result<()> {
     for name in QuestionSet::names() {
         QuestionSet::named(name)?;
     }
+    check_general_bank(&GeneralBank::bundled()?)?;
     sensor::rules::RuleSet::embedded()?;
+    Ok(())
+}
+
+/// Labs that the general bank recommends are scenarios. Everything else about it was checked while it was read.
+fn check_general_bank(bank: &GeneralBank) -> Result<()> {
+    for domain in bank.domains() {
+        for lab in &domain.labs {
+            Scenario::named(lab).with_context(|| format!("{} recommends {lab}", domain.name))?;
+        }
+    }
     Ok(())
 }
 
@@ -99,6 +110,10 @@ fn check_files(files: &[std::path::PathBuf]) -> Result<Exit> {
             _ if text.lines().any(|line| line.trim() == "[[instrument]]") => {
                 sim::Plant::load(&file, &text, 1)?;
                 "plant"
+            }
+            _ if text.lines().any(|line| line.starts_with("domain = ")) => {
+                check_general_bank(&GeneralBank::parse(&[(&file, &text)])?)?;
+                "general questions"
             }
             _ if text.lines().any(|line| line.trim() == "[[question]]") => {
                 QuestionSet::parse(&file, &text)?;

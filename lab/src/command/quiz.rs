@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, Write};
 
 use anyhow::{Context, Result, bail};
-use quizzes::bank::Answer;
+use quizzes::bank::right_answer;
 use quizzes::{Mark, QuestionSet, RecordView, ResolvedQuestion, mark};
 use serde_json::json;
 
@@ -55,7 +55,7 @@ fn solve(args: &QuizArgs, questions: &[ResolvedQuestion]) -> Result<Exit> {
     }
     for (number, question) in questions.iter().enumerate() {
         print_question(number + 1, question);
-        println!("  answer: {}", answer(&question.answer));
+        println!("  answer: {}", right_answer(question));
         println!("  {}", wrap(&question.right, 2));
         println!("  evidence: {}\n", question.evidence);
     }
@@ -121,23 +121,5 @@ fn print_question(number: usize, question: &ResolvedQuestion) {
     }
     if let Some(unit) = &question.unit {
         println!("   (a number, in {unit})");
-    }
-}
-
-fn answer(answer: &Answer) -> String {
-    let letters = |letters: &[char]| letters.iter().map(char::to_string).collect::<Vec<_>>().join(", ");
-    match answer {
-        Answer::Choice(letter) => letter.to_string(),
-        Answer::Choices(right) | Answer::Order(right) => letters(right),
-        Answer::Number { value, tolerance } => format!("{value} (within {tolerance})"),
-        Answer::Packets { frames, need } => {
-            let shown: Vec<String> = frames.iter().take(12).map(u64::to_string).collect();
-            let more = if frames.len() > shown.len() {
-                format!(" and {} more", frames.len() - shown.len())
-            } else {
-                String::new()
-            };
-            format!("{need} of frames {}{more}", shown.join(", "))
-        }
     }
 }

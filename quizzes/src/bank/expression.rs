@@ -13,6 +13,7 @@
 //! | `process.seconds_above(tag, limit)` | number of rows above, which stand one second apart |
 //! | `name_of(address)` | canonical name of a host or device; the address itself where nobody knows it |
 //! | `time_of_day(t)` | `HH:MM:SS` in UTC |
+//! | `second_of_day(t)` | the same as seconds since midnight UTC, as an interval question wants it |
 //! | `technique(id)` | id and name, `T0836 Modify Parameter` |
 //! | `techniques_of(tactic)` | ids of a tactic |
 //! | `distinct(list)`, `flatten(list)` | without repetition; lists in a list as one |
@@ -245,6 +246,10 @@ fn add_functions(context: &mut Context<'_, '_>, view: &RecordView) {
     let _ = context.add_function("time_of_day", move |t: Value| {
         let at = record::VirtualTime::from_secs_f64(real("time_of_day", &t)?);
         Ok::<_, ExecutionError>(string(start.time_of_day(at)))
+    });
+    let _ = context.add_function("second_of_day", move |t: Value| {
+        let at = record::VirtualTime::from_secs_f64(real("second_of_day", &t)?);
+        Ok::<f64, ExecutionError>((start.unix_nanos(at) % (86_400 * 1_000_000_000)) as f64 / 1e9)
     });
     let _ = context.add_function("name_of", move |address: Arc<String>| {
         names.resolve(&address).map_or_else(|_| address.to_string(), |entity| entity.to_string())

@@ -26,6 +26,12 @@ pub enum Kind {
     Numeric,
     /// All options in their right order, by their letters.
     Order,
+    /// An option for each item, by number and letter.
+    Match,
+    /// A word or a line, compared after normalisation.
+    Text,
+    /// Two numbers, or two times of day in UTC, each within a tolerance.
+    Interval,
     /// Frames of `span.pcapng` by their numbers.
     Packets,
 }
@@ -185,12 +191,12 @@ fn check_question(source: &Source<'_>, question: &Question) -> Result<(), FileEr
         check_expression(source, &distractor.value)?;
         check_text(source, &distractor.feedback)?;
     }
-    let numeric = question.kind == Kind::Numeric;
+    let numeric = matches!(question.kind, Kind::Numeric | Kind::Interval);
     if numeric != question.tolerance.is_some() {
         return Err(source.error(
             &question.id,
-            format!("{id}: tolerance belongs to numeric questions, and to each of them"),
-            "add tolerance = \"0.1\" to a numeric question, remove it from any other",
+            format!("{id}: tolerance belongs to numeric and interval questions, and to each of them"),
+            "add tolerance = \"0.1\" to a numeric or interval question, remove it from any other",
         ));
     }
     if question.need.is_some() && question.kind != Kind::Packets {
@@ -334,7 +340,7 @@ feedback = "One too many."
         check_altered("${size(truth)}", "${size(}", "does not parse");
         check_altered("${size(truth)}", "${size(truth)", "not closed");
         check_altered("T0836", "T9836", "no technique");
-        check_altered("\"single\"", "\"numeric\"", "tolerance belongs to numeric");
+        check_altered("\"single\"", "\"numeric\"", "tolerance belongs to numeric and interval");
         check_altered("\"single\"", "\"packets\"", "distractors belong to");
         check_altered("evidence =", "need = \"1\"\nevidence =", "need belongs to packets");
     }

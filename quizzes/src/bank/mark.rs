@@ -6,14 +6,16 @@
 //! | multi | (right ones chosen - wrong ones chosen) / right ones, not below 0 |
 //! | numeric | 1 within the tolerance, half within twice the tolerance |
 //! | order | pairs in the right order, less those in the wrong one, over all pairs, not below 0 (Kendall's tau) |
+//! | match | right pairs over all pairs |
+//! | text | all or nothing, after [`normalised`](super::typed::normalised) |
+//! | interval | half for each end, as for numeric |
 //! | packets | harmonic mean of the share of frames given that are right and of the share of needed ones that are given |
 
 use serde::{Deserialize, Serialize};
 
 use super::resolve::{Answer, ResolvedQuestion};
-
-/// Most frames that one answer may name: nobody looks at more by hand.
-const FRAMES_MAX: usize = 100_000;
+use super::told::right_answer;
+use super::typed::{FRAMES_MAX, mark_interval, mark_number, mark_packets, mark_text};
 
 /// Why what was typed is no answer. It is not marked; ask again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +50,14 @@ pub enum GivenError {
         /// The last letter.
         last: char,
     },
+    /// A match that leaves items out or names one twice.
+    #[error("write one letter for each of the {items} items, as in 1B 2A 3C: got {got:?}")]
+    NotAMatch {
+        /// What stood there.
+        got: String,
+        /// How many items there are.
+        items: usize,
+    },
     /// More frames than anybody looked at.
     #[error("an answer names at most {FRAMES_MAX} frames: name those that show it")]
     TooManyFrames,
@@ -55,8 +65,7 @@ pub enum GivenError {
 
 const WANT_LETTER: &str = "write one letter";
 const WANT_LETTERS: &str = "write letters, as in A, C";
-const WANT_NUMBER: &str = "write a number with a point before decimals, as in 8.25";
-const WANT_FRAMES: &str = "write frame numbers and ranges, as in 48211, 48213-48215";
+const WANT_MATCH: &str = "write a letter for each item, as in 1B 2A 3C";
 
 /// What an answer is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,12 +86,21 @@ pub fn mark(question: &ResolvedQuestion, given: &str) -> Result<Mark, GivenError
         Answer::Choices(right) => mark_choices(question, right, given)?,
         Answer::Number { value, tolerance } => mark_number(question, *value, *tolerance, given)?,
         Answer::Order(right) => mark_order(question, right, given)?,
+        Answer::Match(right) => mark_match(question, right, given)?,
+        Answer::Text(accepted) => mark_text(accepted, given)?,
+        Answer::Interval { from, to, tolerance } => mark_interval(question, [*from, *to], *tolerance, given)?,
         Answer::Packets { frames, need } => mark_packets(frames, *need, given)?,
     };
     let right = credit >= 1.0;
     let closing = if right { &question.right } else { &question.wrong };
     let explanation = format!("{told} {closing}").trim().to_owned();
     Ok(Mark { credit, right, explanation })
+}
+
+/// A question that somebody passed on: no credit, and what is right.
+pub fn passed(question: &ResolvedQuestion) -> Mark {
+    let explanation = format!("Right is {}. {}", right_answer(question), question.wrong);
+    Mark { credit: 0.0, right: false, explanation }
 }
 
 /// Letters of options in what was typed, upper case, in the order typed.
@@ -143,35 +161,6 @@ fn mark_choices(
     Ok((credit, told.join(" ")))
 }
 
-fn mark_number(
-    question: &ResolvedQuestion,
-    value: f64,
-    tolerance: f64,
-    given: &str,
-) -> Result<(f64, String), GivenError> {
-    let unit = question.unit.as_deref().unwrap_or_default();
-    let bare = given.strip_suffix(unit).unwrap_or(given).trim();
-    if bare.is_empty() {
-        return Err(GivenError::Empty { want: WANT_NUMBER });
-    }
-    let plain = bare.bytes().all(|octet| octet.is_ascii_digit() || b"+-.eE".contains(&octet));
-    let number = bare.parse::<f64>().ok().filter(|number| plain && number.is_finite());
-    let number = number.ok_or_else(|| GivenError::NotThis { got: given.to_owned(), want: WANT_NUMBER })?;
-    let off = (number - value).abs();
-    // A tolerance of 0.1 around 7.2 takes in 7.3, whatever binary fractions make of it.
-    let slack = 1e-9 * (1.0 + value.abs());
-    let credit = if off <= tolerance + slack {
-        1.0
-    } else if off <= 2.0 * tolerance + slack {
-        0.5
-    } else {
-        0.0
-    };
-    let value = (value * 1000.0).round() / 1000.0;
-    let space = if unit.is_empty() { "" } else { " " };
-    Ok((credit, format!("It is {value}{space}{unit} (within {tolerance} is right); you said {number}.")))
-}
-
 fn mark_order(question: &ResolvedQuestion, right: &[char], given: &str) -> Result<(f64, String), GivenError> {
     let order = letters(question, given, WANT_LETTERS)?;
     let mut sorted = order.clone();
@@ -195,60 +184,53 @@ fn mark_order(question: &ResolvedQuestion, right: &[char], given: &str) -> Resul
     Ok((credit, format!("The order is {}.", names.join(", then "))))
 }
 
-fn mark_packets(right: &[u64], need: usize, given: &str) -> Result<(f64, String), GivenError> {
-    let frames = parse_frames(given)?;
-    let hits = frames.iter().filter(|frame| right.binary_search(frame).is_ok()).count();
-    let precision = hits as f64 / frames.len() as f64;
-    let recall = (hits as f64 / need.max(1) as f64).min(1.0);
-    let credit = if hits == 0 { 0.0 } else { 2.0 * precision * recall / (precision + recall) };
-    let told = format!(
-        "{hits} of the {} frames you named {} right; the record has {} ({}), and {need} would be enough.",
-        frames.len(),
-        if hits == 1 { "is" } else { "are" },
-        right.len(),
-        ranges(right),
-    );
-    Ok((credit, told))
+fn mark_match(question: &ResolvedQuestion, right: &[char], given: &str) -> Result<(f64, String), GivenError> {
+    if given.is_empty() {
+        return Err(GivenError::Empty { want: WANT_MATCH });
+    }
+    let chosen = match_letters(question, right.len(), given)?;
+    let hits = chosen.iter().zip(right).filter(|(chosen, right)| chosen == right).count();
+    let pairs: Vec<String> = question
+        .items
+        .iter()
+        .zip(right)
+        .map(|(item, letter)| format!("{item}: {letter} ({})", shown(question, *letter).0))
+        .collect();
+    let told = format!("{hits} of {} pairs are right. {}.", right.len(), pairs.join("; "));
+    Ok((hits as f64 / right.len().max(1) as f64, told))
 }
 
-/// Frame numbers as people type them: `48211`, `48211, 48213-48215`. Ascending, without repetition.
-pub fn parse_frames(given: &str) -> Result<Vec<u64>, GivenError> {
-    let wrong = || GivenError::NotThis { got: given.to_owned(), want: WANT_FRAMES };
-    let mut frames = Vec::new();
-    for part in given.split([',', ';', ' ']).map(str::trim).filter(|part| !part.is_empty()) {
-        let number = |text: &str| text.trim().parse::<u64>().ok().filter(|n| *n > 0).ok_or_else(wrong);
-        let (first, last) = match part.split_once('-') {
-            Some((first, last)) => (number(first)?, number(last)?),
-            None => (number(part)?, number(part)?),
-        };
-        if first > last {
+/// The letter given to each item: `BAC` in the order of the items, or `1B 2A 3C` in any order.
+fn match_letters(question: &ResolvedQuestion, items: usize, given: &str) -> Result<Vec<char>, GivenError> {
+    let wrong = || GivenError::NotAMatch { got: given.to_owned(), items };
+    let last = question.options.last().map_or('A', |option| option.letter);
+    let mut chosen: Vec<Option<char>> = vec![None; items];
+    let mut item: Option<usize> = None;
+    let mut next = 0;
+    for symbol in given.chars().filter(|c| !c.is_whitespace() && !",;:-=.".contains(*c)) {
+        if let Some(digit) = symbol.to_digit(10) {
+            item = Some(item.unwrap_or(0).saturating_mul(10).saturating_add(digit as usize));
+            continue;
+        }
+        let letter = symbol.to_ascii_uppercase();
+        if !letter.is_ascii_uppercase() {
             return Err(wrong());
         }
-        if (last - first) as usize >= FRAMES_MAX - frames.len().min(FRAMES_MAX) {
-            return Err(GivenError::TooManyFrames);
+        if !question.options.iter().any(|option| option.letter == letter) {
+            return Err(GivenError::NoSuchOption { got: letter, last });
         }
-        frames.extend(first..=last);
+        let place = match item.take() {
+            Some(number) => number.checked_sub(1).ok_or_else(wrong)?,
+            None => next,
+        };
+        let slot = chosen.get_mut(place).filter(|slot| slot.is_none()).ok_or_else(wrong)?;
+        *slot = Some(letter);
+        next = place + 1;
     }
-    frames.sort_unstable();
-    frames.dedup();
-    if frames.is_empty() { Err(GivenError::Empty { want: WANT_FRAMES }) } else { Ok(frames) }
-}
-
-/// The first few of some frames as ranges.
-fn ranges(frames: &[u64]) -> String {
-    let mut spans: Vec<(u64, u64)> = Vec::new();
-    for frame in frames {
-        match spans.last_mut() {
-            Some((_, last)) if *last + 1 == *frame => *last = *frame,
-            _ => spans.push((*frame, *frame)),
-        }
+    if item.is_some() {
+        return Err(wrong());
     }
-    let shown: Vec<String> = spans
-        .iter()
-        .take(6)
-        .map(|(first, last)| if first == last { first.to_string() } else { format!("{first}-{last}") })
-        .collect();
-    shown.join(", ") + if spans.len() > 6 { ", ..." } else { "" }
+    chosen.into_iter().collect::<Option<_>>().ok_or_else(wrong)
 }
 
 /// How sure somebody is of an answer.
@@ -261,6 +243,26 @@ pub enum Certainty {
     Mid,
     /// 3 if right, -6 if wrong.
     High,
+}
+
+impl Certainty {
+    /// Splits `B @high` into the answer and how sure it is. Without an `@` word nothing is said of that.
+    pub fn split(line: &str) -> (&str, Option<Self>) {
+        let line = line.trim();
+        let said = |(answer, word): (&'_ str, &str)| {
+            let certainty = match word.trim().to_ascii_lowercase().as_str() {
+                "low" => Self::Low,
+                "mid" => Self::Mid,
+                "high" => Self::High,
+                _ => return None,
+            };
+            Some((answer.len(), certainty))
+        };
+        match line.rsplit_once('@').and_then(said) {
+            Some((length, certainty)) => (line[..length].trim(), Some(certainty)),
+            None => (line, None),
+        }
+    }
 }
 
 /// Points of certainty-based marking. What is right in part counts as that share of right and the rest as wrong.
@@ -296,6 +298,7 @@ mod tests {
             id: "q".into(),
             kind: Kind::Single,
             prompt: String::new(),
+            items: vec!["one".into(), "two".into(), "three".into()],
             options: options.into(),
             unit: Some("pH".into()),
             attack: vec![],
@@ -368,6 +371,72 @@ mod tests {
     }
 
     #[test]
+    fn matches_count_pairs_and_options_may_repeat() {
+        let right = || Answer::Match(vec!['B', 'A', 'B']);
+        check(right(), "BAB", 1.0);
+        check(right(), "3b, 1b 2:A", 1.0);
+        check(right(), "1-B 2-A 3-C", 2.0 / 3.0);
+        check(right(), "CCC", 0.0);
+        for wrong in
+            ["BA", "BABA", "1B 1A 2B", "0B 1A 2B", "9B 1A 2B", "BA1", "1B 2A 3?", "99999999999999999999999B"]
+        {
+            refuse(right(), wrong, "each of the 3 items");
+        }
+        refuse(right(), "BAE", "A to D");
+        refuse(right(), "", "no answer");
+    }
+
+    #[test]
+    fn texts_are_compared_as_people_write_them() {
+        let right = || Answer::Text(vec!["function_code".into(), "headers$function_code".into()]);
+        check(right(), " `Function_Code`. ", 1.0);
+        check(right(), "headers$function_code", 1.0);
+        check(right(), "func_code", 0.0);
+        refuse(right(), " \"\" ", "no answer");
+    }
+
+    #[test]
+    fn an_interval_has_two_ends() {
+        let right = || Answer::Interval { from: 4.0, to: 20.0, tolerance: 0.0 };
+        check(right(), "4-20", 1.0);
+        check(right(), "4 to 20 pH", 1.0);
+        check(right(), "4..20", 1.0);
+        check(right(), "0 - 20", 0.5);
+        check(right(), "0-10", 0.0);
+        refuse(right(), "20", "two numbers");
+        refuse(right(), "20-4", "two numbers");
+        refuse(right(), "4-", "two numbers");
+        refuse(right(), "", "no answer");
+        let cold = || Answer::Interval { from: -20.0, to: -5.0, tolerance: 1.0 };
+        check(cold(), "-20 to -5", 1.0);
+        check(cold(), "-20--3", 0.75);
+        let times = || Answer::Interval { from: 36_245.0, to: 36_300.0, tolerance: 5.0 };
+        check(times(), "10:04:05-10:05:00", 1.0);
+        check(times(), "10:04:05 to 10:05:09", 0.75);
+        refuse(times(), "10:61:00-10:62:00", "two numbers");
+    }
+
+    #[test]
+    fn who_passes_is_told_what_is_right() {
+        let told = |answer| passed(&question(answer)).explanation;
+        assert_eq!(told(Answer::Choice('B')), "Right is B (option B). Look again.");
+        assert!(told(Answer::Order(vec!['B', 'A'])).contains("B (option B), then A"));
+        assert!(told(Answer::Match(vec!['B', 'A', 'C'])).contains("one: B (option B); two: A"));
+        assert!(told(Answer::Number { value: 7.2, tolerance: 0.1 }).contains("7.2 pH (within 0.1 is right)"));
+        assert!(told(Answer::Interval { from: 4.0, to: 20.0, tolerance: 0.0 }).contains("4 to 20 pH. "));
+        assert!(told(Answer::Text(vec!["x".into(), "y".into()])).contains("x, or y"));
+        assert!(told(Answer::Packets { frames: (1..20).collect(), need: 1 }).contains("12 and 7 more"));
+    }
+
+    #[test]
+    fn certainty_follows_the_answer() {
+        assert_eq!(Certainty::split("B @high "), ("B", Some(Certainty::High)));
+        assert_eq!(Certainty::split("1A 2B@Low"), ("1A 2B", Some(Certainty::Low)));
+        assert_eq!(Certainty::split("alice@plant.example"), ("alice@plant.example", None));
+        assert_eq!(Certainty::split(" B"), ("B", None));
+    }
+
+    #[test]
     fn packets_count_right_ones_against_named_and_needed() {
         let right = |need| Answer::Packets { frames: vec![10, 11, 12, 20], need };
         check(right(1), "11", 1.0);
@@ -380,7 +449,6 @@ mod tests {
         for wrong in ["0", "x", "12-10", "-5", "1.5"] {
             refuse(right(1), wrong, "48211");
         }
-        assert_eq!(ranges(&[10, 11, 12, 20]), "10-12, 20");
     }
 
     #[test]

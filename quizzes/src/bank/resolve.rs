@@ -1,5 +1,7 @@
 //! From a bank file and a record to questions as they are asked.
 
+use std::collections::BTreeSet;
+
 use cel::common::value::Val;
 use cel::{Context, Program, Value};
 use record::KeyedStream;
@@ -9,6 +11,7 @@ use site::FileError;
 
 use super::expression::{context, number, words};
 use super::file::{Hint, Kind, Piece, Question, QuestionSet, one_line, pieces};
+use super::typed::normalised;
 use crate::view::{RecordView, ViewError};
 
 /// Most options shown in a single or multi question.
@@ -61,6 +64,19 @@ pub enum Answer {
     },
     /// All letters in this order.
     Order(Vec<char>),
+    /// The letter that belongs to each item, in the order of the items.
+    Match(Vec<char>),
+    /// Any of these texts; the first is told.
+    Text(Vec<String>),
+    /// Two numbers or times of day (seconds), each within a tolerance.
+    Interval {
+        /// The lower end.
+        from: f64,
+        /// The upper end.
+        to: f64,
+        /// How far off is right.
+        tolerance: f64,
+    },
     /// Numbers of frames.
     Packets {
         /// All that are right, ascending.
@@ -79,6 +95,9 @@ pub struct ResolvedQuestion {
     pub kind: Kind,
     /// What is asked.
     pub prompt: String,
+    /// What options are matched to, in the order shown; empty for other kinds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<String>,
     /// Options in the order shown; none for numbers and packets.
     pub options: Vec<ShownOption>,
     /// Unit of a numeric answer.
@@ -87,7 +106,7 @@ pub struct ResolvedQuestion {
     pub attack: Vec<String>,
     /// Help, at a price.
     pub hints: Vec<Hint>,
-    /// Where in the record the answer can be seen.
+    /// Where in the record the answer can be seen; of a general question, the source of its answer.
     pub evidence: String,
     /// What is right. Not for the eyes of whoever answers.
     pub answer: Answer,
@@ -244,6 +263,7 @@ impl Evaluator<'_> {
     fn resolve(&self, question: &Question, seed: u64) -> Result<ResolvedQuestion, FileError> {
         let id = question.id.get_ref();
         let mut order = Order::new(seed, id);
+        let mut items = Vec::new();
         let (options, answer) = match question.kind {
             Kind::Single | Kind::Multi => self.choice(question, &mut order)?,
             Kind::Order => {
@@ -264,12 +284,27 @@ impl Evaluator<'_> {
                 };
                 (Vec::new(), Answer::Number { value: self.number(&question.answer)?, tolerance })
             }
+            Kind::Match => {
+                let pairs = self.pairs(question)?;
+                let (options, letters) = matched(&pairs, &mut order);
+                items = pairs.into_iter().map(|(item, _)| item).collect();
+                (options, Answer::Match(letters))
+            }
+            Kind::Text => {
+                let accepted = self.texts(&question.answer)?;
+                if accepted.iter().all(|text| normalised(text).is_empty()) {
+                    return Err(self.too_few(question, "a text", 0));
+                }
+                (Vec::new(), Answer::Text(accepted))
+            }
+            Kind::Interval => (Vec::new(), self.interval(question)?),
             Kind::Packets => (Vec::new(), self.packets(question)?),
         };
         Ok(ResolvedQuestion {
             id: id.clone(),
             kind: question.kind,
             prompt: self.text(&question.prompt)?,
+            items,
             options,
             unit: question.unit.clone(),
             attack: question.attack.iter().map(|id| id.get_ref().clone()).collect(),
@@ -317,6 +352,44 @@ impl Evaluator<'_> {
         Ok((options, answer))
     }
 
+    /// Items and what belongs to each: a list of `[item, option]`.
+    fn pairs(&self, question: &Question) -> Result<Vec<(String, String)>, FileError> {
+        let value = self.value(&question.answer)?;
+        let pair = |value: &Value| match value {
+            Value::List(pair) => match pair.as_slice() {
+                [item, option] => words(item).zip(words(option)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let misfit = || self.misfit(&question.answer, "a list of [item, option]", &value);
+        let Value::List(pairs) = &value else { return Err(misfit()) };
+        let pairs: Vec<(String, String)> =
+            pairs.iter().map(pair).collect::<Option<_>>().ok_or_else(misfit)?;
+        let distinct: BTreeSet<&String> = pairs.iter().map(|(_, option)| option).collect();
+        let repeats = pairs.iter().map(|(item, _)| item).collect::<BTreeSet<_>>().len() < pairs.len();
+        if pairs.len() < 2 || distinct.len() < 2 || repeats {
+            return Err(self.too_few(question, "two different items with two options", pairs.len()));
+        }
+        Ok(pairs)
+    }
+
+    fn interval(&self, question: &Question) -> Result<Answer, FileError> {
+        let value = self.value(&question.answer)?;
+        let ends = match &value {
+            Value::List(ends) => ends.iter().map(number).collect::<Option<Vec<f64>>>(),
+            _ => None,
+        };
+        let tolerance =
+            question.tolerance.as_ref().map_or(Ok(0.0), |tolerance| self.number(tolerance))?.abs();
+        match ends.as_deref() {
+            Some([from, to]) if from <= to && from.is_finite() && to.is_finite() => {
+                Ok(Answer::Interval { from: *from, to: *to, tolerance })
+            }
+            _ => Err(self.misfit(&question.answer, "two numbers, the lower first", &value)),
+        }
+    }
+
     fn packets(&self, question: &Question) -> Result<Answer, FileError> {
         let value = self.value(&question.answer)?;
         let misfit = || self.misfit(&question.answer, "a list of frame numbers", &value);
@@ -344,28 +417,37 @@ impl Evaluator<'_> {
     }
 }
 
-fn lettered(texts: Vec<(String, String)>) -> Vec<ShownOption> {
+/// The options of a match in a drawn order, and the letter that belongs to each item.
+pub(super) fn matched(pairs: &[(String, String)], order: &mut Order) -> (Vec<ShownOption>, Vec<char>) {
+    let distinct: BTreeSet<&String> = pairs.iter().map(|(_, option)| option).collect();
+    let shown = distinct.into_iter().map(|option| (option.clone(), String::new())).collect();
+    let options = lettered(order.shuffle(shown));
+    let letters = pairs.iter().filter_map(|(_, option)| letter_of(&options, option)).collect();
+    (options, letters)
+}
+
+pub(super) fn lettered(texts: Vec<(String, String)>) -> Vec<ShownOption> {
     let letters = 'A'..='Z';
     letters.zip(texts).map(|(letter, (text, feedback))| ShownOption { letter, text, feedback }).collect()
 }
 
-fn letter_of(options: &[ShownOption], text: &str) -> Option<char> {
+pub(super) fn letter_of(options: &[ShownOption], text: &str) -> Option<char> {
     options.iter().find(|option| option.text == text).map(|option| option.letter)
 }
 
 /// The order in which options are shown: drawn by seed and question, never by anything else.
-struct Order {
+pub(super) struct Order {
     stream: KeyedStream,
     drawn: u64,
 }
 
 impl Order {
-    fn new(seed: u64, id: &str) -> Self {
+    pub(super) fn new(seed: u64, id: &str) -> Self {
         Self { stream: KeyedStream::new(seed, id, "order of options"), drawn: 0 }
     }
 
     /// Fisher and Yates's shuffle.
-    fn shuffle<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+    pub(super) fn shuffle<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
         for last in (1..items.len()).rev() {
             let chosen = self.stream.below(self.drawn, last as u64 + 1) as usize;
             self.drawn += 1;

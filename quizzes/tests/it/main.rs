@@ -3,6 +3,7 @@
 
 mod bots;
 mod fixtures;
+mod general;
 mod made_up_run;
 mod questions;
 mod score;
