@@ -164,3 +164,20 @@ fn a_damaged_file_of_progress_is_refused_with_a_fix() {
         assert!(error.contains(problem) && error.contains("fix:"), "{error}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn nothing_typed_makes_marking_panic_or_pay_too_much(typed in "[A-F0-9a-z ,.:;@-]{0,16}", number in 0_usize..1000) {
+        let bank = bank();
+        let question = bank.questions()[number % bank.questions().len()].resolved(number as u64);
+        let (answer, _) = Certainty::split(&typed);
+        if let Ok(told) = mark(&question, answer) {
+            assert!((0.0..=1.0).contains(&told.credit) && told.right == (told.credit >= 1.0), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn no_text_makes_reading_progress_panic(text in ".{0,60}") {
+        assert!(Progress::parse(&text).is_err());
+    }
+}
