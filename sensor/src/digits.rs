@@ -97,42 +97,35 @@ pub(crate) fn write_large(out: &mut Vec<u8>, number: u64) {
     }
 }
 
-/// Numbers with commas between them. The small ones, nearly all that polls bring, are put together apart from `out`,
-/// and those of one digit eight at a time; `small` has what is one of them as it is, and `other` writes what is none.
+/// Numbers with commas between them: those of one digit, nearly all that polls bring, eight at a time. `small` has what
+/// [`SMALL`] may have as it is, and `other` writes what it has not.
 pub(crate) fn write_numbers<T: Copy>(
     out: &mut Vec<u8>,
     items: &[T],
-    small: impl Fn(T) -> usize,
+    small: impl Fn(T) -> u32,
     other: impl Fn(&mut Vec<u8>, T),
 ) {
-    const TOGETHER: usize = 8;
-    let (eights, rest) = items.as_chunks::<TOGETHER>();
-    for some in eights.iter().map(<[T; TOGETHER]>::as_slice).chain([rest]) {
-        let mut numbers = [0; TOGETHER];
-        for (number, item) in numbers.iter_mut().zip(some) {
-            *number = small(*item);
-        }
-        if numbers.iter().all(|number| *number < 10) {
-            let text = numbers.map(|number| [b'0' + number as u8, b',']);
-            out.extend_from_slice(text.get(..some.len()).unwrap_or_default().as_flattened());
-            continue;
-        }
-        let (mut text, mut end) = ([0; 4 * TOGETHER], 0);
-        for (number, item) in numbers.into_iter().zip(some) {
-            if let (Some(known), Some(place)) = (SMALL.get(number), text.get_mut(end..end + 4)) {
-                let (digits, len) = small_digits(*known);
-                let digits = digits | u32::from(b',') << (8 * len);
-                place.copy_from_slice(&digits.to_le_bytes());
-                end += len as usize + 1;
+    let each = |out: &mut Vec<u8>, items: &[T]| {
+        for item in items {
+            let number = small(*item);
+            if (number as usize) < SMALL.len() {
+                write_number_and(out, number.into(), b',');
             } else {
-                out.extend_from_slice(&text[..end]);
-                end = 0;
                 other(out, *item);
                 out.push(b',');
             }
         }
-        out.extend_from_slice(&text[..end]);
+    };
+    let (eights, rest) = items.as_chunks::<8>();
+    for eight in eights {
+        let numbers = eight.map(&small);
+        if numbers.iter().all(|number| *number < 10) {
+            out.extend_from_slice(numbers.map(|number| [b'0' + number as u8, b',']).as_flattened());
+        } else {
+            each(out, eight);
+        }
     }
+    each(out, rest);
     if !items.is_empty() {
         // The last comma.
         out.pop();
@@ -174,19 +167,19 @@ pub(crate) fn write_indices(out: &mut Vec<u8>, items: &[u32]) {
         let (start, end) = (place_in_counting(first as usize), place_in_counting(last as usize + 1) - 1);
         return out.extend_from_slice(COUNTING.get(start..end).unwrap_or_default());
     }
-    write_numbers(out, items, |item| item as usize, |out, item| write_large(out, item.into()));
+    write_numbers(out, items, |item| item, |out, item| write_large(out, item.into()));
 }
 
 /// A number that [`SMALL`] may have, or one that it has not.
 #[inline]
-pub(crate) fn small(number: f64) -> usize {
+pub(crate) fn small(number: f64) -> u32 {
     // From 2^52 on a double counts in ones, and its lowest bits are the number.
     const ONES: f64 = 4_503_599_627_370_496.0;
     let shifted = number + ONES;
     if shifted - ONES == number {
-        shifted.to_bits().wrapping_sub(ONES.to_bits()) as usize
+        u32::try_from(shifted.to_bits().wrapping_sub(ONES.to_bits())).unwrap_or(u32::MAX)
     } else {
-        usize::MAX
+        u32::MAX
     }
 }
 
@@ -239,12 +232,12 @@ mod tests {
     #[test]
     fn only_whole_numbers_below_a_thousand_are_small() {
         for number in 0..1000_u16 {
-            assert_eq!(small(number.into()), usize::from(number));
+            assert_eq!(small(number.into()), u32::from(number));
         }
         let others =
             [0.5, 1e-300, -1.0, -1e-300, 999.999_999_999, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
         for number in others.into_iter().chain([-0.5, 1000.0, 4e15, -4e15, 5e15, 1e300, f64::MAX, f64::MIN]) {
-            assert!(small(number) >= SMALL.len(), "{number}");
+            assert!(small(number) as usize >= SMALL.len(), "{number}");
         }
         assert_eq!(small(-0.0), 0);
     }

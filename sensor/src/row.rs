@@ -190,7 +190,7 @@ fn write_tsv(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Text(text) => write_escaped(out, text.as_bytes(), false),
         Field::Name(name) => out.extend_from_slice(name.as_bytes()),
         Field::Counts(items) => {
-            write_numbers(out, items, usize::from, |out, item| write_large(out, item.into()));
+            write_numbers(out, items, u32::from, |out, item| write_large(out, item.into()));
         }
         Field::Indices(items) => write_indices(out, items),
         Field::Numbers(items) => write_numbers(out, items, small, write_float),

@@ -94,8 +94,14 @@ fn report<S: LogSink>(
     let is_mapped = known.device(outstation.0).is_some_and(|(_, device)| !device.points.is_empty());
     let learning = facts.is_learning();
     let is_one = |one: &SeenPoint, other: &SeenPoint| (one.kind, one.event) == (other.kind, other.event);
-    for points in dnp3.points.chunk_by(is_one) {
-        let Some(first) = points.first() else { continue };
+    // Without documentation, only some kinds are looked at: the others are many, and passed over.
+    let is_looked_at = |point: &SeenPoint| is_mapped || learnt_kind(point.kind).is_some();
+    let mut rest = dnp3.points;
+    while let Some(start) = rest.iter().position(is_looked_at) {
+        let row = rest.split_at(start).1;
+        let Some(first) = row.first() else { break };
+        let (points, behind) = row.split_at(row.iter().take_while(|point| is_one(first, point)).count());
+        rest = behind;
         let site_kind = site_kind(first.kind);
         if let Some(kind) = site_kind.filter(|_| is_mapped) {
             for point in points {
