@@ -190,8 +190,8 @@ all_checks() {
 check_forwards() {
     local tries
     for ((tries = 0; tries < 50; tries++)); do
-        mbpoll -m tcp -p 5020 -a 1 -0 -1 -q -t 4 -r 40 -c 1 127.0.0.1 >/dev/null 2>&1 && break
+        "${MBPOLL:-mbpoll}" -m tcp -p 5020 -a 1 -0 -1 -q -t 4 -r 40 -c 1 127.0.0.1 >/dev/null 2>&1 && break
         sleep 0.3
     done
-    mbpoll -m tcp -p 5020 -a 1 -0 -1 -q -t 4 -r 40 -c 1 127.0.0.1 | grep '^\[40\]' || fail "no answer through the forward"
+    "${MBPOLL:-mbpoll}" -m tcp -p 5020 -a 1 -0 -1 -q -t 4 -r 40 -c 1 127.0.0.1 | grep '^\[40\]' || fail "no answer through the forward"
 }
