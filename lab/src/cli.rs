@@ -48,6 +48,8 @@ pub(crate) struct ServeArgs {
     /// Let real clients reach a virtual host of the first lab: PORT=ADDRESS:PORT. May be given several times.
     #[arg(long = "forward", value_name = "PORT=ADDR:PORT")]
     pub(crate) forwards: Vec<Forward>,
+    #[command(flatten)]
+    pub(crate) uplinks: UplinkArgs,
     /// Directory of the store and of the records.
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub(crate) data: PathBuf,

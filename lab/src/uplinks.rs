@@ -111,7 +111,8 @@ fn zone_hosts(name: &str, site: &Site, more_hosts: &[Host]) -> Result<ZoneHosts>
     Ok(ZoneHosts { zone: name.into(), networks: zone.networks.clone(), hosts })
 }
 
-/// Uplinks that carry frames.
+/// Uplinks that carry frames, until it is dropped.
+#[derive(Debug)]
 pub(crate) struct RunningUplinks {
     attachments: Vec<RunningAttachment>,
     mirror: Option<MirrorOut>,
@@ -125,13 +126,20 @@ impl RunningUplinks {
         joined.chain(mirror).collect()
     }
 
-    /// Ends them; what each carried, a line each.
-    pub(crate) fn end(self) -> Vec<String> {
-        let joined =
-            self.attachments.iter().map(|it| format!("uplink {}: {}", it.name(), carried(it.counters())));
+    /// What each carried so far, a line each.
+    pub(crate) fn carried(&self) -> Vec<String> {
+        let joined = self
+            .attachments
+            .iter()
+            .map(|it| format!("uplink {} <-> zone {}: {}", it.name(), it.zone(), carried(it.counters())));
         let mirror = self.mirror.iter().map(|it| {
             let counters = it.counters();
-            format!("mirror: {} frames out, {} dropped", counters.sent_out.get(), counters.dropped())
+            format!(
+                "mirror -> {}: {} frames out, {} dropped",
+                it.target(),
+                counters.sent_out.get(),
+                counters.dropped()
+            )
         });
         joined.chain(mirror).collect()
     }

@@ -95,7 +95,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
         let outcome = outcome?;
         let (forwards, uplinks) = opened?;
         drop(forwards);
-        for line in uplinks.end() {
+        for line in uplinks.carried() {
             println!("{line}");
         }
         println!("{}: stopped at {}; {} frames", out.display(), outcome.manifest.duration, outcome.frames);

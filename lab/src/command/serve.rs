@@ -44,6 +44,7 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit> {
             args.listen
         );
     }
+    exercise.let_in(args.listen, &args.forwards, &args.uplinks)?;
     if exercise.store().teams()?.is_empty() && !args.empty {
         let link = begin(args, &exercise)?;
         println!("play        http://{address}/enter/{link}");
@@ -97,7 +98,6 @@ fn begin(args: &ServeArgs, exercise: &std::sync::Arc<Exercise>) -> Result<String
     let team = crate::store::TeamRow { id: store.add_team(name)?, name: name.to_owned() };
     let link = new_secret()?;
     store.add_seat(Some(team.id), Role::Solo, "player", &link)?;
-    exercise.let_in(team.id, args.listen, &args.forwards);
     let pace = Pace::new(f64::from(args.speed))?;
     exercise.start(&class, &team, StartOrder { pace, skip, is_paused: false })?;
     Ok(link)

@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use net::{Forward, Forwards, Pace};
+use net::{Forward, Pace};
 use record::{OutsideInput, StartTime, VirtualTime};
 use scenarios::Plan;
 use site::Site;
 
+use super::ways_in::WaysIn;
 use crate::cli::WhichRun;
 use crate::kernel_thread::on_kernel_thread;
 use crate::live::LiveLab;
@@ -28,6 +29,7 @@ use crate::order::{Ordered, order};
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, Past, record_run};
 use crate::store::{ClassRow, RunRow, RunState, Shows, Store, StoreError, TeamRow};
+use crate::uplinks::{UplinkArgs, Uplinks};
 
 /// Name of the store in the data directory.
 const STORE: &str = "console.sqlite";
@@ -87,18 +89,9 @@ pub(crate) struct Exercise {
     store: Store,
     data: PathBuf,
     plays: Mutex<BTreeMap<i64, Arc<Play>>>,
-    forwards: Mutex<Option<LetIn>>,
+    ways_in: Mutex<Option<WaysIn>>,
     /// Held while a run begins: of two starts of one team at once the second finds the first.
     beginning: Mutex<()>,
-}
-
-/// Real clients that may come in at one team's lab, and the doors that are open for them now.
-#[derive(Debug)]
-struct LetIn {
-    team: i64,
-    listen: Ipv4Addr,
-    forwards: Vec<Forward>,
-    open: Option<Forwards>,
 }
 
 impl Exercise {
@@ -110,7 +103,7 @@ impl Exercise {
             store,
             data: data.to_owned(),
             plays: Mutex::default(),
-            forwards: Mutex::default(),
+            ways_in: Mutex::default(),
             beginning: Mutex::default(),
         };
         for run in exercise.store.runs()?.into_iter().filter(|run| run.state == RunState::Live) {
@@ -213,24 +206,28 @@ impl Exercise {
         self.bring_up(run, &before.team, ordered, how, Some(past))
     }
 
-    /// Lets real clients reach hosts of a team's labs from its next run on.
-    pub(crate) fn let_in(&self, team: i64, listen: Ipv4Addr, forwards: &[crate::cli::Forward]) {
+    /// Lets real clients and networks in at the first team's labs, from its next run on.
+    pub(crate) fn let_in(
+        &self,
+        listen: Ipv4Addr,
+        forwards: &[crate::cli::Forward],
+        uplinks: &UplinkArgs,
+    ) -> Result<()> {
         let forwards =
             forwards.iter().map(|forward| Forward { port: forward.port, to: forward.to }).collect();
-        *self.forwards.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(LetIn { team, listen, forwards, open: None });
+        let first = self.store.teams()?.first().map(|team| team.id);
+        *self.lock_ways_in() = Some(WaysIn::new(first, listen, forwards, uplinks.clone()));
+        Ok(())
     }
 
-    /// Opens the doors of a team's lab; those of its last run are shut first.
-    fn open_forwards(&self, team: i64, lab: &LiveLab) -> Result<()> {
-        let mut forwards = self.forwards.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(let_in) = forwards.as_mut().filter(|let_in| let_in.team == team) else { return Ok(()) };
-        let_in.open = None;
-        let opened = Forwards::open(lab.control(), let_in.listen, &let_in.forwards).with_context(|| {
-            format!("a forward cannot listen on {}\n  fix: choose a free port above 1023", let_in.listen)
-        })?;
-        let_in.open = Some(opened);
-        Ok(())
+    /// What is open to a team's lab and what it carried, a line each.
+    pub(crate) fn ways_in(&self, team: i64) -> Vec<String> {
+        self.lock_ways_in().as_ref().map(|ways_in| ways_in.lines(team)).unwrap_or_default()
+    }
+
+    fn lock_ways_in(&self) -> MutexGuard<'_, Option<WaysIn>> {
+        // What is open is put there and taken away by single assignments.
+        self.ways_in.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Says something to a team now.
@@ -314,25 +311,40 @@ impl Exercise {
         how: StartOrder,
         past: Option<Past>,
     ) -> Result<Arc<Play>> {
-        let (exercise, id) = (self.clone(), run.id);
+        let (exercise, id, team_id) = (self.clone(), run.id, team.id);
         let directory = PathBuf::from(&run.directory);
         let mut play = self.play_of(run, team, None)?;
-        let lab = LiveLab::start(ordered, &directory, how.pace, past, move |outcome| {
-            let (state, reason) = match outcome {
-                Ok(outcome) => (RunState::Sealed, outcome.manifest.ended_early.clone()),
-                Err(error) => (RunState::Failed, Some(error.to_string())),
-            };
-            // A store that fails here leaves the run as cut off, which the next start mends.
-            let _ = exercise.store.end_run(id, state, reason.as_deref());
-        });
-        let lab = match lab {
+        let mut all_ways_in = self.lock_ways_in();
+        let mut ways_in = all_ways_in.as_mut();
+        if ways_in.as_mut().is_some_and(|ways_in| !ways_in.lead_to(team.id)) {
+            ways_in = None;
+        }
+        let begun = (|| {
+            let mut uplinks = ways_in.as_mut().map(|ways_in| ways_in.prepare(&ordered)).transpose()?;
+            let mirror = uplinks.as_mut().and_then(Uplinks::take_mirror);
+            let lab = LiveLab::start(ordered, &directory, how.pace, past, mirror, move |outcome| {
+                let (state, reason) = match outcome {
+                    Ok(outcome) => (RunState::Sealed, outcome.manifest.ended_early.clone()),
+                    Err(error) => (RunState::Failed, Some(error.to_string())),
+                };
+                // A store that fails here leaves the run as cut off, which the next start mends.
+                let _ = exercise.store.end_run(id, state, reason.as_deref());
+                if let Some(ways_in) = exercise.lock_ways_in().as_mut() {
+                    ways_in.close(team_id);
+                }
+            })?;
+            if let (Some(ways_in), Some(uplinks)) = (ways_in, uplinks) {
+                ways_in.open(lab.control(), uplinks).inspect_err(|_| lab.end())?;
+            }
+            Ok(lab)
+        })();
+        let lab: Arc<LiveLab> = match begun {
             Ok(lab) => lab,
             Err(error) => {
                 self.store.end_run(id, RunState::Failed, Some(&format!("{error:#}")))?;
                 return Err(error);
             }
         };
-        self.open_forwards(team.id, &lab).inspect_err(|_| lab.end())?;
         if how.is_paused {
             lab.pause();
         }

@@ -28,7 +28,7 @@ const TEXT_MAX: usize = 2000;
 const NAME_MAX: usize = 60;
 
 /// Only the facilitator may.
-fn check(sitting: &Sitting) -> Result<(), Problem> {
+pub(super) fn check(sitting: &Sitting) -> Result<(), Problem> {
     if sitting.0.role == Role::Facilitator {
         Ok(())
     } else {

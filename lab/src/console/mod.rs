@@ -24,6 +24,7 @@ mod records;
 mod score;
 mod stream;
 mod team;
+mod ways_in;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -87,6 +88,7 @@ fn router(console: Shared) -> Router {
         .route("/all", post(facilitator::all))
         .route("/say", post(facilitator::say))
         .route("/inject", post(facilitator::inject))
+        .route("/ways-in/{team}", get(ways_in::shown))
         .route("/shows", post(facilitator::shows))
         .route("/override", post(facilitator::override_call))
         .route("/fork", post(facilitator::fork));

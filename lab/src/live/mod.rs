@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use net::{LiveControl, Pace};
+use net::{LiveControl, MirrorConsumer, Pace, SentMirror};
 use record::VirtualTime;
 
 pub(crate) use board::{ActionOutcome, Board, Pair, Phase};
@@ -51,13 +51,15 @@ pub(crate) enum ActError {
 }
 
 impl LiveLab {
-    /// Starts a run whose record goes to `directory`. `past` is what an earlier part of the same run took from outside.
+    /// Starts a run whose record goes to `directory`. `past` is what an earlier part of the same run took from outside;
+    /// `mirror` is given every frame of the mirror port.
     /// `at_end` is called on the lab's thread when the record is sealed, or could not be.
     pub(crate) fn start(
         ordered: Ordered,
         directory: &Path,
         pace: Pace,
         past: Option<Past>,
+        mirror: Option<SentMirror>,
         at_end: impl FnOnce(&Result<Outcome, RunError>) + Send + 'static,
     ) -> Result<Arc<Self>> {
         let board = Board::new(pace.factor());
@@ -74,7 +76,7 @@ impl LiveLab {
                 let audience = Audience {
                     assembled: Some(watchers.assembled),
                     each_step: Some(watchers.each_step),
-                    each_frame: None,
+                    each_frame: mirror.map(|mirror| -> MirrorConsumer { mirror }),
                     each_action: Some(watchers.each_action),
                     goes_live: Some(Box::new({
                         let shown = shown.clone();

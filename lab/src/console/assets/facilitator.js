@@ -5,6 +5,8 @@ import { ask, element } from "./live.js";
 const place = (id) => document.getElementById(id);
 const says = place("says");
 let shown = "";
+/** Ways in and keys of the teams for which somebody asked. */
+const waysIn = new Map();
 
 async function tell(path, content) {
   // A button keeps the focus, and what holds the focus is not drawn anew.
@@ -76,6 +78,12 @@ function table(caption, rows) {
   return element("table", {}, element("caption", {}, caption), element("tbody", {}, ...(rows.length ? rows : [element("tr", {}, element("td", {}, "none"))])));
 }
 
+function waysInOf(told) {
+  const keys = Object.entries(told.keys).map(([zone, key]) => element("tr", {}, element("th", { scope: "row" }, zone), element("td", { class: "mono" }, key)));
+  return element("div", {}, element("p", {}, told.ways_in.length ? told.ways_in.join("; ") : "No real client and no real network has a way in."),
+    element("table", {}, element("caption", {}, `Keys of the rule interface at ${told.rule_interface}, by zone: hand out one`), element("tbody", {}, ...keys)));
+}
+
 function teamColumn(team) {
   const time = (title, content) => element("button", { type: "button", on: { click: () => tell(`/team/${team.id}/time`, content) } }, title);
   const links = ["plant", "network", "analyst", "score"].flatMap((page) => [element("a", { href: `/team/${team.id}/${page}` }, page), " "]);
@@ -83,18 +91,24 @@ function teamColumn(team) {
   const join = element("button", { type: "button", on: { click: () => { const form = fields(place("start")); tell("/facilitator/start", { scenario: form.scenario, seed: Number(form.seed), blind: form.blind === "on", shows: form.shows, pace: Number(form.pace), team: team.id }); } } }, "Start this team");
   const shows = element("select", { "aria-label": `What ${team.name} sees`, on: { change: (event) => tell("/facilitator/shows", { class: team.class, shows: event.target.value, scores_hidden: team.scores_hidden }) } }, ...["findings", "records", "capture"].map((word) => element("option", { selected: word === team.shows }, word)));
   const hide = element("button", { type: "button", on: { click: () => tell("/facilitator/shows", { class: team.class, shows: team.shows, scores_hidden: !team.scores_hidden }) } }, team.scores_hidden ? "Show scores" : "Hide scores");
+  const ways = element("button", { type: "button", "aria-expanded": String(waysIn.has(team.id)), on: { click: async () => {
+    if (waysIn.delete(team.id)) return tell("/facilitator/state");
+    const told = await ask(`/facilitator/ways-in/${team.id}`).catch((error) => { says.textContent = error.message; return null; });
+    if (told) { waysIn.set(team.id, told); await tell("/facilitator/state"); }
+  } } }, waysIn.has(team.id) ? "Hide ways in and keys" : "Ways in and keys");
   return element("section", { "data-team": team.id }, element("h2", {}, team.name),
     element("p", {}, `${team.title ?? "no exercise yet"}${team.seed === undefined ? "" : `, seed ${team.seed}, cause: ${team.cause}`}`),
     element("p", {}, element("strong", {}, `${team.clock ?? ""} ${team.phase}${team.pace ? `, ${team.pace} x` : ""}${team.is_live && team.t > 10 && (team.lag_p99_ms === null || team.lag_p99_ms > 50) ? ", LATE: this machine does not keep up" : ""}`), team.reason ? ` ${team.reason}` : ""),
     ...(team.title ? [element("p", {}, ...links)] : []),
-    element("p", {}, ...(team.is_live ? [time("Pause", "pause"), time("Go on", "resume"), time("Step 60 s", { step: 60 }), time("End", "end")] : [join, ...(team.title ? [goOn] : [])]), ...(team.title ? [shows, hide] : [])),
+    element("p", {}, ...(team.is_live ? [time("Pause", "pause"), time("Go on", "resume"), time("Step 60 s", { step: 60 }), time("End", "end")] : [join, ...(team.title ? [goOn] : [])]), ...(team.title ? [shows, hide, ways] : [])),
+    ...(waysIn.has(team.id) ? [waysInOf(waysIn.get(team.id))] : []),
     table("What really happened", team.was.map(eventRow)), table("Calls", team.calls.map((call) => callRow(team, call))), table("Next", team.next.map(eventRow)));
 }
 
 async function refresh() {
   const state = await ask("/facilitator/state").catch((error) => { says.textContent = error.message; return null; });
   if (!state) return;
-  const key = JSON.stringify(state);
+  const key = JSON.stringify([state, [...waysIn.keys()]]);
   if (key === shown) return;
   shown = key;
   const keeps = (id, children) => { if (!place(id).contains(document.activeElement)) place(id).replaceChildren(...children); };
