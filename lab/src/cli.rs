@@ -107,9 +107,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  fieldrange report runs/oldsmar-7 --calls calls.jsonl --out report.html\n  fieldrange report runs/oldsmar-7 --what-if 'earlier 60'\n  fieldrange report runs/team-a runs/team-b --calls a.jsonl --calls b.jsonl\n\nThe page is one file without scripts; it prints, and loads nothing. The plant is run again from the record's seed: as it\nwas, with nobody acting, without the attack, and with the change of --what-if:\n  earlier SECONDS      every action so much earlier\n  later SECONDS        every action so much later\n  without [N]          no action, or without action N of the report\n  instead N COMMAND    another command in place of action N\n  also SECONDS COMMAND one more command, SECONDS after the start"
     )]
     Report(ReportArgs),
-    /// Answer the questions on a run; answers are computed from its record.
+    /// Answer questions: on a run, computed from its record; or from the general bank, with what you know kept in a file.
     #[command(
-        after_help = "Example:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json"
+        after_help = "Examples:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json\n  fieldrange quiz --list\n  fieldrange quiz --assess --person me.json\n  fieldrange quiz --domain protocols --person me.json\n\nWhile you are asked: `hint` shows one (the first is free), `pass` leaves a question out, the end of input stops. Behind an\nanswer, @low, @mid or @high says how sure you are: 1, 2 or 3 points if it is right, 0, -2 or -6 if it is not."
     )]
     Quiz(QuizArgs),
     /// Say for each hostile step what the plant would have suffered without it.
@@ -323,16 +323,42 @@ pub(crate) struct ReportArgs {
     pub(crate) json: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("questions").required(true).args(["run", "domain", "assess", "list"]))]
 pub(crate) struct QuizArgs {
     /// Directory of the run.
-    pub(crate) run: PathBuf,
-    /// Read the answers from a file, one per line, instead of asking.
-    #[arg(long, value_name = "FILE")]
+    pub(crate) run: Option<PathBuf>,
+    /// Ask from this domain of the general bank; `all` for every one.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: Option<String>,
+    /// Ask across all domains, and say how far you are in each and which scenario comes next.
+    #[arg(long)]
+    pub(crate) assess: bool,
+    /// List the domains of the general bank.
+    #[arg(long, conflicts_with_all = ["answers", "solve", "paper", "person"])]
+    pub(crate) list: bool,
+    /// File that keeps what you know, between sessions; made if it is not there.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "solve", "paper"])]
+    pub(crate) person: Option<PathBuf>,
+    /// Number of questions in a session of the general bank. Default: 10, and 16 with --assess.
+    #[arg(long, value_name = "N", conflicts_with_all = ["run", "answers", "solve", "paper"])]
+    pub(crate) count: Option<u32>,
+    /// Seed of the order of options and of ties between questions. A person's file has its own.
+    #[arg(long, default_value_t = 1, conflicts_with = "run")]
+    pub(crate) seed: u64,
+    /// The day on which questions are asked, which decides what is due again. Default: today, UTC.
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with = "run")]
+    pub(crate) date: Option<String>,
+    /// Read the answers from a file, one per line, instead of asking; of a domain, to all its questions in order.
+    #[arg(long, value_name = "FILE", conflicts_with = "assess")]
     pub(crate) answers: Option<PathBuf>,
     /// Show each answer with its reason, and ask nothing.
-    #[arg(long, conflicts_with = "answers")]
+    #[arg(long, conflicts_with_all = ["answers", "assess"])]
     pub(crate) solve: bool,
+    /// Show the questions without their answers, to be answered on paper or with --answers.
+    #[arg(long, conflicts_with_all = ["answers", "solve", "assess"])]
+    pub(crate) paper: bool,
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,0 +1,92 @@
+//! `fieldrange quiz`: questions on a run, answered from its record, and questions of the general bank.
+
+mod asking;
+mod general;
+mod printing;
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use quizzes::{QuestionSet, RecordView, ResolvedQuestion};
+use serde_json::json;
+
+use self::asking::{Given, ask, read_line_of};
+use self::printing::{print_paper, print_solved, print_sum, print_verdict};
+use crate::cli::QuizArgs;
+use crate::exit::Exit;
+
+pub(crate) fn quiz(args: &QuizArgs) -> Result<Exit> {
+    match &args.run {
+        Some(run) => quiz_on_run(args, run),
+        None => general::quiz(args),
+    }
+}
+
+fn quiz_on_run(args: &QuizArgs, run: &Path) -> Result<Exit> {
+    let view = RecordView::open(run)?;
+    let set = QuestionSet::named(&view.manifest().scenario)?;
+    let questions = set.resolve(&view)?;
+    if args.solve {
+        return print_solved(args, &questions);
+    }
+    if args.paper {
+        return print_paper(args, &questions);
+    }
+    let given = match &args.answers {
+        Some(file) => from_file(file, &questions)?,
+        None => ask_all(&questions)?,
+    };
+    if args.json {
+        let rows: Vec<_> =
+            questions.iter().zip(&given).map(|(question, given)| given.row(question)).collect();
+        let sum = printing::Sum::of(&given);
+        println!("{}", json!({ "run": run, "questions": rows, "right": sum.right, "credit": sum.credit }));
+        return Ok(Exit::Done);
+    }
+    if args.answers.is_some() {
+        for (question, given) in questions.iter().zip(&given) {
+            print_verdict(&format!("{}: ", question.id), given);
+        }
+    }
+    print_sum(&given);
+    Ok(Exit::Done)
+}
+
+/// Answers from a file, one per line, in the order of the questions.
+fn from_file(file: &Path, questions: &[ResolvedQuestion]) -> Result<Vec<Given>> {
+    let name = file.display();
+    let text = fs::read_to_string(file).with_context(|| name.to_string())?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    if lines.len() != questions.len() {
+        bail!(
+            "{name}: {} answers for {} questions\n  fix: write one answer per line, in the order of the questions; `pass` for none",
+            lines.len(),
+            questions.len()
+        );
+    }
+    lines
+        .iter()
+        .zip(questions)
+        .enumerate()
+        .map(|(index, (line, question))| {
+            read_line_of(question, line).with_context(|| format!("{name}:{}", index + 1))
+        })
+        .collect()
+}
+
+fn ask_all(questions: &[ResolvedQuestion]) -> Result<Vec<Given>> {
+    let mut input = std::io::stdin().lock();
+    let mut all = Vec::new();
+    for (number, question) in questions.iter().enumerate() {
+        let Some(given) = ask(number + 1, question, &mut input)? else {
+            bail!(
+                "the answers ended after {} of {} questions\n  fix: answer them all, or use --answers FILE",
+                all.len(),
+                questions.len()
+            );
+        };
+        all.push(given);
+    }
+    Ok(all)
+}
