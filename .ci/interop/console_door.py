@@ -5,16 +5,15 @@ Every route is asked with every role, of the own team and of another; then stran
 """
 
 import json
-import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+from console_client import Console, told
 
 fieldrange = sys.argv[1]
 wrong: list[str] = []
@@ -26,64 +25,14 @@ def expect(what: str, is_so: bool):
         print(f"WRONG: {what}")
 
 
-class Console:
-    def __init__(self, data: str, *arguments: str):
-        self.program = subprocess.Popen([fieldrange, "--port", "0", "--data", data, *arguments], stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.said, self.links = "", {}
-        for line in self.program.stdout:
-            self.said += line
-            if found := re.search(r"console on http://(\S+)", line):
-                self.host = found[1]
-            if found := re.match(r"(play|facilitate)\s+http://[^/]+(\S+)", line):
-                self.links[found[1]] = found[2]
-            if line.startswith("Each link"):
-                return
-        raise SystemExit(f"the console did not come up: {self.said}")
-
-    def ask(self, path: str, session: str | None = None, content=None, headers=None, method=None):
-        """Status and text of an answer."""
-        body = None if content is None else json.dumps(content).encode() if not isinstance(content, bytes) else content
-        request = urllib.request.Request(f"http://{self.host}{path}", data=body, method=method)
-        request.add_header("Content-Type", "application/json")
-        if session:
-            request.add_header("Authorization", f"Bearer {session}")
-        for name, value in (headers or {}).items():
-            request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, "" if "event-stream" in answer.headers.get("Content-Type", "") or path.endswith("span.pcap") else answer.read().decode(errors="replace")
-        except urllib.error.HTTPError as refused:
-            return refused.code, refused.read().decode(errors="replace")
-
-    def sit(self, link: str) -> str:
-        status, text = self.ask(link, content={}, headers={"Accept": "application/json"})
-        assert status == 200, (status, text)
-        return json.loads(text)["session"]
-
-    def raw(self, octets: bytes) -> bytes:
-        """The beginning of the answer to whatever octets."""
-        host, port = self.host.split(":")
-        with socket.create_connection((host, int(port)), timeout=15) as connection:
-            connection.sendall(octets)
-            try:
-                return connection.recv(4096)
-            except (TimeoutError, ConnectionError):
-                return b""
-
-
 data = tempfile.mkdtemp(prefix="console-door-")
-console = Console(data, "--seed", "1", "--speed", "5")
+console = Console(fieldrange, data, "--seed", "1", "--speed", "5")
 solo = console.sit(console.links["play"])
 facilitator = console.sit(console.links["facilitate"])
 status, _ = console.ask(console.links["play"], content={}, headers={"Accept": "application/json"})
 expect("a link opens its seat once", status == 410)
 
 # ---- every route, every role, own team and another
-def told(answer):
-    assert answer[0] == 200, answer
-    return json.loads(answer[1])
-
-
 other = told(console.ask("/facilitator/team", facilitator, {"name": "Other"}))["id"]
 told(console.ask("/facilitator/start", facilitator, {"scenario": "first-shift", "team": other, "paused": True}))
 sessions = {"solo": solo}
@@ -106,7 +55,7 @@ for role, session in sessions.items():
         status, _ = console.ask(f"/team/{other}/{path}", session, content)
         expect(f"{role} writes {path} of another team: {status}", status == 403)
         asked += 1
-    for path, content in [("start", {"scenario": "first-shift"}), ("team", {"name": "x"}), ("seat", {"name": "x", "role": "facilitator"}), ("link", {"seat": 1}), ("all", "stop"), ("say", {"kind": "message", "text": "x"}), ("shows", {"class": 1, "shows": "findings", "scores_hidden": False}), ("override", {"team": 1, "call": 1, "points": 1, "reason": "x"}), ("fork", {"team": 1}), ("inject", {"inject": 1, "what": "drop"})]:
+    for path, content in [("start", {"scenario": "first-shift"}), ("team", {"name": "x"}), ("seat", {"name": "x", "role": "facilitator"}), ("link", {"seat": 1}), ("all", "stop"), ("say", {"kind": "message", "text": "x"}), ("shows", {"class": 1, "shows": "findings", "scores_hidden": False}), ("override", {"team": 1, "call": 1, "points": 1, "reason": "x"}), ("fork", {"team": 1}), ("inject", {"inject": 1, "what": "drop"}), ("ways-in/1", None)]:
         status, _ = console.ask(f"/facilitator/{path}", session, content)
         expect(f"{role} does {path}: {status}", status == 403)
         asked += 1
@@ -159,7 +108,7 @@ made = told(console.ask("/team/1/calls", solo, call))["number"]
 said = told(console.ask("/team/1/act", solo, {"command": "write NAOH.SP 101"}))
 console.program.send_signal(signal.SIGKILL)
 console.program.wait()
-again = Console(data)
+again = Console(fieldrange, data)
 expect("the new start tells of the cut run", "whole up to" in again.said)
 calls = told(again.ask("/team/1/calls", solo))
 expect("the session still opens its seat, and the calls are there", [line["id"] for line in calls][-1] == made)
@@ -189,5 +138,45 @@ expect("the whole of it replays", subprocess.run([fieldrange, "replay", state["r
 again.program.send_signal(signal.SIGINT)
 again.program.communicate(timeout=120)
 print("killed in the middle: classes, teams, seats, calls and actions are there, the record is whole, and the run went on")
+
+# ---- a disk that fills up
+disk = tempfile.mkdtemp(prefix="console-disk-")
+if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], capture_output=True).returncode != 0:
+    print("SKIPPED: a full disk was NOT tried: no small file system can be mounted here")
+else:
+    try:
+        console = Console(fieldrange, f"{disk}/runs", "--speed", "10")
+        facilitator = console.sit(console.links["facilitate"])
+
+        def ended() -> dict:
+            for _ in range(240):
+                state = told(console.ask("/facilitator/state", facilitator))["teams"][0]
+                if state["phase"] in ("sealed", "failed"):
+                    break
+                time.sleep(0.5)
+            return state
+
+        time.sleep(1)
+        told(console.ask("/team/1/time", facilitator, "end"))
+        earlier = ended()["record"]
+        told(console.ask("/facilitator/start", facilitator, {"scenario": "ordinary-day", "team": 1, "pace": 10}))
+        told(console.ask("/team/1/time", facilitator, {"step": 7200}))
+        state = ended()
+        print(f"a full disk: {state['phase']} at {state['clock']}: {state['reason']}")
+        expect("a run on a full disk ends and says why", state["phase"] == "failed" and "could not be written" in (state["reason"] or "") and "free some space" in state["reason"])
+        expect("the record before it is whole", subprocess.run([fieldrange, "verify", earlier], capture_output=True).returncode == 0)
+        status, text = console.ask("/facilitator/team", facilitator, {"name": "y" * 50})
+        expect(f"the console still answers: {status} {text}", status in (200, 500))
+        console.program.send_signal(signal.SIGINT)
+        console.program.communicate(timeout=120)
+        # Room again: what was there is there, and the run that failed is made whole as far as it reached the disk.
+        subprocess.run(["mount", "-o", "remount,size=16m", disk], check=True)
+        again = Console(fieldrange, f"{disk}/runs")
+        facilitator = again.sit(again.links["facilitate"])
+        expect("the team is there again", told(again.ask("/facilitator/state", facilitator))["teams"][0]["name"] == "Team 1")
+        again.program.send_signal(signal.SIGINT)
+        again.program.communicate(timeout=120)
+    finally:
+        subprocess.run(["umount", "-l", disk], capture_output=True)
 print(f"{len(wrong)} wrong")
 sys.exit(1 if wrong else 0)

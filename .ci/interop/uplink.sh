@@ -149,6 +149,11 @@ tail -6 "$work/uplink.txt"
 timeout 60 "$binary" verify "$record" || fail "the live record is not whole"
 timeout 300 "$binary" replay "$record" || fail "the live record does not replay to the same octets"
 
+echo "the console's own lab on the same networks:"
+rm -rf "$work/uplink-console"
+timeout 120 ip netns exec "$lab" "$python" "$here/uplink_console.py" "$binary" "$work/uplink-console" "$engineer" || fail "uplinks of the console's own lab"
+rm -rf "$work/uplink-console"
+
 echo "a rule for 24 hours, at a thousand times the clock on the wall:"
 start --out "$work/uplink-day" --minutes 1600
 check_expiry

@@ -6,8 +6,8 @@
 //! that did not happen in the run without the attack.
 //!
 //! # What can go wrong
-//! The disk fills: the first write that failed is kept, the run goes on, and the error is told at the end; nothing
-//! is sealed then. A task of the lab panics: the record is sealed with the reason in `ended_early`.
+//! The disk fills: the first write that failed is kept, and told at the end; nothing is sealed then. A live run ends at
+//! once, since people would go on with something that nobody keeps. A task of the lab panics: the record is sealed with the reason in `ended_early`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -107,19 +107,36 @@ pub(crate) struct Audience {
     pub(crate) reads_along: Option<Duration>,
 }
 
-/// First write that failed, over all writers of a run.
+/// First write that failed, over all writers of a run, and the live run that it ends.
 #[derive(Clone, Default)]
-struct Failure(Rc<RefCell<Option<io::Error>>>);
+struct Failure {
+    first: Rc<RefCell<Option<io::Error>>>,
+    live: Rc<RefCell<Option<LiveControl>>>,
+}
 
 impl Failure {
     fn keep(&self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
-            self.0.borrow_mut().get_or_insert(error);
+            self.first.borrow_mut().get_or_insert(error);
+            if let Some(control) = self.live.borrow_mut().take() {
+                control.stop();
+            }
         }
     }
 
-    fn told(&self) -> io::Result<()> {
-        self.0.borrow_mut().take().map_or(Ok(()), Err)
+    /// From now on the first failure ends this live run. One that was before ends it as well.
+    fn ends(&self, control: LiveControl) {
+        if self.first.borrow().is_some() {
+            control.stop();
+        } else {
+            *self.live.borrow_mut() = Some(control);
+        }
+    }
+
+    fn told(&self, out: &Path) -> io::Result<()> {
+        let Some(error) = self.first.borrow_mut().take() else { return Ok(()) };
+        let says = format!("{error}, in {}: free some space there", out.display());
+        Err(io::Error::new(error.kind(), says))
     }
 }
 
@@ -165,7 +182,7 @@ pub(crate) fn record_run(
     }
 
     let has_actions = !matches!(&drive, Drive::Fast { acts } if acts.is_empty());
-    let (end, ended_early) = drive_to_end(&mut assembly, drive, audience.goes_live, plan.end)?;
+    let (end, ended_early) = drive_to_end(&mut assembly, drive, audience.goes_live, plan.end, &failure)?;
     if let Some(driven) = audience.driven {
         driven(end);
     }
@@ -181,9 +198,10 @@ pub(crate) fn record_run(
     failure.keep(capture.borrow_mut().flush());
     drop(assembly);
     to_write_out.take();
-    journal.finish()?;
-    let summary = sensor.borrow_mut().finish()?;
-    failure.told()?;
+    failure.keep(journal.finish());
+    let summary = sensor.borrow_mut().finish();
+    failure.told(out)?;
+    let summary = summary?;
     drop(sensor);
 
     let (none, clean) = twins(order, has_actions, end, &actual, progress)?;
@@ -224,6 +242,7 @@ fn drive_to_end(
     drive: Drive,
     goes_live: Option<Box<dyn FnOnce()>>,
     plan_end: VirtualTime,
+    failure: &Failure,
 ) -> Result<(VirtualTime, Option<String>), LabError> {
     let kernel = &mut assembly.kernel;
     let mut told = None;
@@ -240,6 +259,7 @@ fn drive_to_end(
         Drive::Live { pace, control, end, past } => {
             // Nobody listens where the other side gave up before the run began; then it runs to its end.
             let _ = control.send(kernel.live_control());
+            failure.ends(kernel.live_control());
             let again = past.map_or(Ok(()), |past| kernel.run_replay(&past.inputs, past.until));
             if let Some(goes_live) = goes_live {
                 goes_live();

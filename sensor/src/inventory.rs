@@ -52,7 +52,7 @@ const VENDORS: &[([u8; 3], &str)] = &[
 ];
 
 /// Vendor of a network card; locally administered addresses have none.
-pub(crate) fn vendor(mac: MacAddress) -> Option<&'static str> {
+pub fn vendor(mac: MacAddress) -> Option<&'static str> {
     let [a, b, c, ..] = mac.0;
     if let Some((_, name)) = VENDORS.iter().find(|(prefix, _)| *prefix == [a, b, c]) {
         return Some(name);

@@ -73,6 +73,7 @@ pub use facts::{
 };
 pub use filter::{Filter, FilterError};
 pub use flow::Proto;
+pub use inventory::vendor;
 pub use log::{Log, LogFormat, LogSet};
 pub use output::{Entry, Output};
 pub use rules::{RuleCard, RuleSet};

@@ -125,6 +125,19 @@ pub enum Criticality {
     Critical,
 }
 
+impl Criticality {
+    /// Its name in site files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// One machine on the network.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -32,12 +32,13 @@ pub(super) async fn page(at: AtTeam) -> Response {
             section aria-labelledby="hosts-title" {
                 h2 id="hosts-title" { "Hosts of the documentation" }
                 table {
-                    thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } th scope="col" { "MAC" } th scope="col" { "Zone" } th scope="col" { "Role" } th scope="col" { "What" } } }
+                    thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } th scope="col" { "MAC" } th scope="col" { "Vendor of the card" } th scope="col" { "Zone" } th scope="col" { "Role" } th scope="col" { "Criticality" } th scope="col" { "What" } th scope="col" { "Answers for it" } } }
                     tbody {
                         @for host in &site.hosts {
                             tr id=(format!("host-{}", host.name.get_ref())) {
                                 th scope="row" { (host.name.get_ref()) } td.mono { (host.address.get_ref().to_string()) } td.mono { (host.mac.get_ref().to_string()) }
-                                td { (host.zone.get_ref()) } td { (host.role.as_str()) } td { (host.title) }
+                                td { (sensor::vendor(*host.mac.get_ref()).unwrap_or("-")) } td { (host.zone.get_ref()) } td { (host.role.as_str()) }
+                                td { (host.criticality.as_str()) } td { (host.title) } td { (host.owner) }
                             }
                         }
                     }
