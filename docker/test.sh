@@ -161,7 +161,7 @@ file=$here/compose.analyst.yaml
 up 4
 check_rights
 KEY=$(compose logs lab | sed -n 's/.*key control //p' | tail -1)
-# The whole network takes nmap two minutes once nothing answers; .ci/interop/uplink.sh does that.
+# The whole network takes nmap two minutes and a half once nothing answers.
 AFTER=192.168.1.101-103
 all_checks
 part "compose.analyst.yaml goes down"
