@@ -29,7 +29,7 @@ pub(super) async fn page(at: AtTeam) -> Response {
                 table { thead { tr { th scope="col" { "Client" } th scope="col" { "Server" } th scope="col" { "Service" } th.number scope="col" { "Frames" } th.number scope="col" { "Octets" } th scope="col" { "Last" } } } tbody id="talkers" {} }
                 p.note id="unlisted" {}
             }
-            section aria-labelledby="hosts-title" {
+            section aria-labelledby="hosts-title" tabindex="0" {
                 h2 id="hosts-title" { "Hosts of the documentation" }
                 table {
                     thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } th scope="col" { "MAC" } th scope="col" { "Vendor of the card" } th scope="col" { "Zone" } th scope="col" { "Role" } th scope="col" { "Criticality" } th scope="col" { "What" } th scope="col" { "Answers for it" } } }
