@@ -4,8 +4,8 @@
 //! answers to questions on a run from expressions over its record; only the general bank has its answers typed in, each
 //! with its source. No clock, no network, no random draw that is not keyed.
 //!
-//! Reading order: [`names`] (what people write, as canonical entities), [`calls`] (reading and checking calls),
-//! [`mod@score`] (detection, the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
+//! Reading order: [`names`] (what people write, as canonical entities), [`calls`] and [`handed`] (reading and
+//! checking what people hand in), [`mod@score`] (the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
 //! that keep a scenario fair), [`bank`] (questions), [`elo`] and [`fsrs`] (how hard, and when again), [`progress`] (what a
 //! person knows, and what to ask next), [`debrief`] (the first shift's last page).
 
@@ -15,6 +15,7 @@ pub mod calls;
 pub mod debrief;
 pub mod elo;
 pub mod fsrs;
+pub mod handed;
 pub mod logs;
 pub mod names;
 pub mod progress;
@@ -26,6 +27,7 @@ pub use bank::{
 };
 pub use bots::{BandViolation, BotInput, BotResult, bands, play_all};
 pub use calls::read_calls;
+pub use handed::read_report;
 pub use names::{EntityNames, UnknownEntity};
 pub use progress::{Level, Progress};
 pub use score::{Form, Score, ScoreInput, false_call_weight, score};

@@ -1,4 +1,5 @@
-//! Detection, part D of the score: what a person called, against what happened.
+//! The score. Here part D, detection: what a person called, against what happened; [`containment`] is C, [`process`] P,
+//! [`recovery`] R, and [`total`] the whole.
 //!
 //! # Theory of operation
 //! Truth is cut to the steps that the role could see. Every pair of a call and a step is looked at: may they be matched,
@@ -20,11 +21,15 @@
 //! - A consequence lasts to the end of the run, since no record says when it is over.
 
 mod cases;
+pub mod containment;
 mod event;
 mod lines;
 mod matching;
+pub mod part;
 pub mod process;
+pub mod recovery;
 pub mod rules;
+pub mod total;
 
 use record::{Call, Role, TruthStep, Verdict, VirtualTime};
 use serde::{Deserialize, Serialize};

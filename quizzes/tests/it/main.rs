@@ -8,3 +8,4 @@ mod made_up_run;
 mod questions;
 mod score;
 mod score_properties;
+mod whole_score;
