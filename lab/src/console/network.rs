@@ -23,23 +23,21 @@ pub(super) async fn page(at: AtTeam) -> Response {
             p.note { "Zones from level 4 down to level 1. A line is a pair that talked in the last " (ACTIVE_S) " seconds on the mirror port of " (site.mirror_zone.get_ref()) "; the table says what it is." }
             div id="zones" {}
         }
-        div.columns {
-            section aria-labelledby="talkers-title" {
-                h2 id="talkers-title" { "Talkers" }
-                table { thead { tr { th scope="col" { "Client" } th scope="col" { "Server" } th scope="col" { "Service" } th.number scope="col" { "Frames" } th.number scope="col" { "Octets" } th scope="col" { "Last" } } } tbody id="talkers" {} }
-                p.note id="unlisted" {}
-            }
-            section aria-labelledby="hosts-title" tabindex="0" {
-                h2 id="hosts-title" { "Hosts of the documentation" }
-                table {
-                    thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } th scope="col" { "MAC" } th scope="col" { "Vendor of the card" } th scope="col" { "Zone" } th scope="col" { "Role" } th scope="col" { "Criticality" } th scope="col" { "What" } th scope="col" { "Answers for it" } } }
-                    tbody {
-                        @for host in &site.hosts {
-                            tr id=(format!("host-{}", host.name.get_ref())) {
-                                th scope="row" { (host.name.get_ref()) } td.mono { (host.address.get_ref().to_string()) } td.mono { (host.mac.get_ref().to_string()) }
-                                td { (sensor::vendor(*host.mac.get_ref()).unwrap_or("-")) } td { (host.zone.get_ref()) } td { (host.role.as_str()) }
-                                td { (host.criticality.as_str()) } td { (host.title) } td { (host.owner) }
-                            }
+        section aria-labelledby="talkers-title" {
+            h2 id="talkers-title" { "Talkers" }
+            table { thead { tr { th scope="col" { "Client" } th scope="col" { "Server" } th scope="col" { "Service" } th.number scope="col" { "Frames" } th.number scope="col" { "Octets" } th scope="col" { "Last" } } } tbody id="talkers" {} }
+            p.note id="unlisted" {}
+        }
+        section aria-labelledby="hosts-title" tabindex="0" {
+            h2 id="hosts-title" { "Hosts of the documentation" }
+            table {
+                thead { tr { th scope="col" { "Name" } th scope="col" { "Address" } th scope="col" { "MAC" } th scope="col" { "Vendor of the card" } th scope="col" { "Zone" } th scope="col" { "Role" } th scope="col" { "Criticality" } th scope="col" { "What" } th scope="col" { "Answers for it" } } }
+                tbody {
+                    @for host in &site.hosts {
+                        tr id=(format!("host-{}", host.name.get_ref())) {
+                            th scope="row" { (host.name.get_ref()) } td.mono { (host.address.get_ref().to_string()) } td.mono { (host.mac.get_ref().to_string()) }
+                            td { (sensor::vendor(*host.mac.get_ref()).unwrap_or("-")) } td { (host.zone.get_ref()) } td { (host.role.as_str()) }
+                            td { (host.criticality.as_str()) } td { (host.title) } td { (host.owner) }
                         }
                     }
                 }
