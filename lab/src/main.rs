@@ -19,6 +19,7 @@ mod recording;
 mod remarkable;
 mod report;
 mod services;
+mod side_by_side;
 mod store;
 mod story;
 mod truth;

@@ -14,6 +14,7 @@ use crate::kernel_thread::on_kernel_thread;
 use crate::order::order;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, record_run};
+use crate::side_by_side::in_order;
 
 /// Seeds of a scenario without an attack that are run where none is asked for by name: each is a whole day.
 const QUIET_SEEDS_MAX: u64 = 5;
@@ -41,22 +42,26 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
         bail!("--seeds must be at least 1\n  fix: leave it out for two seeds per scenario");
     }
     check_bundled()?;
-    let mut rows = Vec::new();
     let named = args.scenario.as_deref();
     if let Some(name) = named {
         Scenario::named(name)?;
     }
+    let mut runs = Vec::new();
     for name in Scenario::names().filter(|name| named.is_none_or(|named| named == *name)) {
         let quiet = named.is_none() && !Scenario::named(name)?.has_attack();
         let seeds = if quiet { args.seeds.min(QUIET_SEEDS_MAX) } else { args.seeds };
-        for seed in 1..=seeds {
-            let row = check_run(name, seed).with_context(|| format!("{name}, seed {seed}"))?;
-            if !args.json {
-                print_row(&row);
-            }
-            rows.push(row);
-        }
+        runs.extend((1..=seeds).map(|seed| (name, seed)));
     }
+    let mut rows = Vec::new();
+    let check_one =
+        |(name, seed): &(&str, u64)| check_run(name, *seed).with_context(|| format!("{name}, seed {seed}"));
+    in_order(&runs, check_one, |row| {
+        if !args.json {
+            print_row(&row);
+        }
+        rows.push(row);
+        Ok(())
+    })?;
     let problems = rows.iter().map(|row| row.problems.len()).sum::<usize>();
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
