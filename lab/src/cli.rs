@@ -112,6 +112,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json\n  fieldrange quiz --list\n  fieldrange quiz --assess --person me.json\n  fieldrange quiz --domain protocols --person me.json\n\nWhile you are asked: `hint` shows one (the first is free), `pass` leaves a question out, the end of input stops. Behind an\nanswer, @low, @mid or @high says how sure you are: 1, 2 or 3 points if it is right, 0, -2 or -6 if it is not."
     )]
     Quiz(QuizArgs),
+    /// Try what you have made: an inventory, a baseline, a rule, firewall rules, evidence.
+    #[command(
+        after_help = "Examples:\n  fieldrange task\n  fieldrange task allow-list\n  fieldrange task allow-list rules.toml\n  fieldrange task attack-frames frames.txt --run runs/first-shift\n\nRules and baselines are tried on runs that you have not seen: their seeds are drawn from the file itself.\nExit codes: 0 done, 1 not yet, 2 the file was not usable."
+    )]
+    Task(TaskArgs),
     /// Say for each hostile step what the plant would have suffered without it.
     #[command(after_help = "Example:\n  fieldrange blame runs/oldsmar-7")]
     Blame(BlameArgs),
@@ -437,6 +442,23 @@ pub(crate) struct ListArgs {
     #[arg(value_enum)]
     pub(crate) what: Listed,
     /// Print as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TaskArgs {
+    /// Which task; all are listed without one.
+    pub(crate) name: Option<String>,
+    /// What you made; without it the task is shown.
+    pub(crate) file: Option<PathBuf>,
+    /// Record that it is about.
+    #[arg(long, value_name = "DIR", requires = "file")]
+    pub(crate) run: Option<PathBuf>,
+    /// Unseen seeds of each kind of run.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) seeds: u32,
+    /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

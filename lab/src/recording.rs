@@ -103,6 +103,8 @@ pub(crate) struct Audience {
     pub(crate) goes_live: Option<Box<dyn FnOnce()>>,
     /// Told once, when the run has ended and its twins begin.
     pub(crate) driven: Option<Box<dyn FnOnce(VirtualTime)>>,
+    /// Rules of the sensor in place of those that come with it.
+    pub(crate) rules: Option<RuleSet>,
     /// The record's files are being read while they grow: they are written out about once in so long, host's time.
     pub(crate) reads_along: Option<Duration>,
 }
@@ -170,7 +172,7 @@ pub(crate) fn record_run(
         assembly.network.mirror(assembly.network.mirror_zone(), each_frame);
     }
     let capture = install_capture(&assembly, plan, new_file("span.pcapng")?, &failure)?;
-    let sensor = install_sensor(&assembly, order, &shared_writer, new_file(FINDINGS)?)?;
+    let sensor = install_sensor(&assembly, order, audience.rules, &shared_writer, new_file(FINDINGS)?)?;
     install_outside(&mut assembly, new_file("outside.jsonl")?, &failure, &journal, audience.each_action);
     let (flushed_sensor, flushed_files) = (sensor.clone(), shared_writer.clone());
     *to_write_out.borrow_mut() = Some(Box::new(move || {
@@ -367,6 +369,7 @@ const FINDINGS: &str = "findings.jsonl";
 fn install_sensor(
     assembly: &Assembly,
     order: &Order,
+    rules: Option<RuleSet>,
     writer: &Rc<RefCell<RunWriter>>,
     findings: HashedFile,
 ) -> Result<SharedSensor, RunError> {
@@ -382,7 +385,7 @@ fn install_sensor(
         logs: LogSet::BASIC,
         ..SensorConfig::default()
     };
-    let rules = RuleSet::embedded().map_err(LabError::from)?;
+    let rules = rules.map_or_else(RuleSet::embedded, Ok).map_err(LabError::from)?;
     let sensor = Rc::new(RefCell::new(Sensor::new(config, rules, WriterSink::new(open))));
     let (shared, start) = (sensor.clone(), order.plan.start);
     assembly.network.mirror(

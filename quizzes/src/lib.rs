@@ -6,7 +6,7 @@
 //!
 //! Reading order: [`names`] (what people write, as canonical entities), [`calls`] and [`handed`] (reading and
 //! checking what people hand in), [`mod@score`] (the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
-//! that keep a scenario fair), [`bank`] (questions), [`elo`] and [`fsrs`] (how hard, and when again), [`progress`] (what a
+//! that keep a scenario fair), [`bank`] (questions), [`task`] (things to do), [`elo`] and [`fsrs`] (how hard, and when again), [`progress`] (what a
 //! person knows, and what to ask next), [`debrief`] (the first shift's last page).
 
 pub mod bank;
@@ -20,6 +20,7 @@ pub mod logs;
 pub mod names;
 pub mod progress;
 pub mod score;
+pub mod task;
 pub mod view;
 
 pub use bank::{

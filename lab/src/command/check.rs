@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use quizzes::task::Work;
 use quizzes::{BotInput, GeneralBank, QuestionSet, RecordView, bands, false_call_weight, play_all};
 use record::{Channel, Finding, Level, Role, TruthStep, Verdict, VirtualTime};
 use scenarios::Scenario;
@@ -83,6 +84,7 @@ fn check_bundled() -> Result<()> {
         QuestionSet::named(name)?;
     }
     check_general_bank(&GeneralBank::bundled()?)?;
+    check_tasks()?;
     sensor::rules::RuleSet::embedded()?;
     Ok(())
 }
@@ -92,6 +94,31 @@ fn check_general_bank(bank: &GeneralBank) -> Result<()> {
     for domain in bank.domains() {
         for lab in &domain.labs {
             Scenario::named(lab).with_context(|| format!("{} recommends {lab}", domain.name))?;
+        }
+    }
+    Ok(())
+}
+
+/// What a task is tried on exists: its scenarios, and the hosts of its probes.
+fn check_tasks() -> Result<()> {
+    for task in quizzes::task::tasks()? {
+        match &task.work {
+            Work::Baseline { runs } | Work::Rule { runs, .. } => {
+                for run in runs {
+                    Scenario::named(&run.scenario).with_context(|| format!("task {}", task.name))?;
+                }
+            }
+            Work::Firewall { site, probes } => {
+                let site = site::Site::named(site)?;
+                let unknown = probes
+                    .iter()
+                    .flat_map(|probe| [&probe.from, &probe.to])
+                    .find(|name| site.host(name).is_none());
+                if let Some(name) = unknown {
+                    bail!("task {}: the site {} has no host {name:?}", task.name, site.name);
+                }
+            }
+            _ => {}
         }
     }
     Ok(())

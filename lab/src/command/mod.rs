@@ -15,4 +15,5 @@ pub(crate) mod sense;
 pub(crate) mod serve;
 pub(crate) mod shift;
 pub(crate) mod simulate;
+pub(crate) mod task;
 pub(crate) mod verify;

@@ -78,6 +78,7 @@ impl LiveLab {
                     each_step: Some(watchers.each_step),
                     each_frame: mirror.map(|mirror| -> MirrorConsumer { mirror }),
                     each_action: Some(watchers.each_action),
+                    rules: None,
                     goes_live: Some(Box::new({
                         let shown = shown.clone();
                         move || {

@@ -11,3 +11,4 @@ mod record;
 mod report;
 mod same;
 mod services;
+mod task;
