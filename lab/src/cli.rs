@@ -424,7 +424,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) json: bool,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Listed {
     /// Scenarios.
     Scenarios,
@@ -434,6 +434,8 @@ pub(crate) enum Listed {
     Rules,
     /// Sites.
     Sites,
+    /// What trainees do with their hands, and where.
+    HandsOn,
 }
 
 #[derive(Debug, Args)]
@@ -441,6 +443,9 @@ pub(crate) struct ListArgs {
     /// What to list.
     #[arg(value_enum)]
     pub(crate) what: Listed,
+    /// Print the table of hands-on as a page of Markdown.
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
     /// Print as JSON.
     #[arg(long)]
     pub(crate) json: bool,

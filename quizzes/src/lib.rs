@@ -16,6 +16,7 @@ pub mod debrief;
 pub mod elo;
 pub mod fsrs;
 pub mod handed;
+pub mod hands_on;
 pub mod logs;
 pub mod names;
 pub mod progress;

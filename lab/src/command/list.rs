@@ -1,6 +1,7 @@
 //! `fieldrange list`: what comes with the program.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use quizzes::hands_on;
 use scenarios::Scenario;
 use serde_json::{Value, json};
 use site::Site;
@@ -9,11 +10,19 @@ use crate::cli::{ListArgs, Listed};
 use crate::exit::Exit;
 
 pub(crate) fn list(args: &ListArgs) -> Result<Exit> {
+    if args.markdown {
+        if args.what != Listed::HandsOn {
+            bail!("--markdown is for `fieldrange list hands-on`");
+        }
+        print!("{}", hands_on::markdown(&hands_on::hands_on()?));
+        return Ok(Exit::Done);
+    }
     let rows = match args.what {
         Listed::Scenarios => scenarios()?,
         Listed::Plants => plants()?,
         Listed::Sites => sites()?,
         Listed::Rules => rules()?,
+        Listed::HandsOn => hands_on_rows()?,
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&rows)?);
@@ -28,6 +37,17 @@ pub(crate) fn list(args: &ListArgs) -> Result<Exit> {
         println!("{}", cells.join("\t"));
     }
     Ok(Exit::Done)
+}
+
+fn hands_on_rows() -> Result<Vec<Value>> {
+    let rows = hands_on::hands_on()?;
+    Ok(rows
+        .iter()
+        .map(|row| {
+            json!({ "name": row.number, "state": row.state(), "does": row.does, "where": row.places,
+            "scored": row.scored, "waits": row.waits })
+        })
+        .collect())
 }
 
 /// The column that comes first.

@@ -1,6 +1,7 @@
 //! Who may use whom, how long a file may be: read from `cargo metadata` and the tree itself.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -103,5 +104,32 @@ fn no_file_grows_past_seven_hundred_lines() {
     for file in files {
         let lines = std::fs::read_to_string(&file).expect("readable").lines().count();
         assert!(lines <= 700, "{}: {lines} lines: look for the missing idea", file.display());
+    }
+}
+
+#[test]
+fn the_table_of_hands_on_is_as_the_repository_has_it_and_leads_somewhere() {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = crate::command::done(["list", "hands-on", "--markdown"]);
+    let kept = fs::read_to_string(house.join("docs/hands-on.md")).unwrap();
+    assert_eq!(page, kept, "fieldrange list hands-on --markdown > docs/hands-on.md");
+    let rows: Vec<serde_json::Value> =
+        serde_json::from_str(&crate::command::done(["list", "hands-on", "--json"])).unwrap();
+    let console = fs::read_to_string(house.join("lab/src/console/mod.rs")).unwrap();
+    let help = crate::command::done(["--help"]);
+    let scenarios = crate::command::done(["list", "scenarios"]);
+    for row in &rows {
+        for place in row["where"].as_array().unwrap() {
+            let (kind, name) = place.as_str().unwrap().split_once(':').unwrap();
+            let leads = match kind {
+                "file" => house.join(name).exists(),
+                "page" => console.contains(&format!("\"/{name}\"")),
+                "command" => help.contains(&format!("\n  {name} ")),
+                "scenario" => scenarios.contains(&format!("\n{name}\t")),
+                // Looked at where the questions and tasks are.
+                _ => true,
+            };
+            assert!(leads, "row {}: {kind}:{name}", row["name"]);
+        }
     }
 }
