@@ -11,7 +11,8 @@ set -euo pipefail
 binary=$1 work=$2
 shift 2
 scenarios=("$@")
-((${#scenarios[@]})) || scenarios=(first-shift oldsmar night-tank ordinary-day breaker-sweep aurora switching-order far-tank)
+((${#scenarios[@]})) || scenarios=(first-shift oldsmar night-tank ordinary-day breaker-sweep aurora switching-order far-tank
+    borrowed-badge)
 
 fail() {
     echo "tshark: $*" >&2
@@ -25,7 +26,7 @@ trap 'rm -rf "$scratch"' EXIT
 # they are sent to. The line to substation 9 loses two frames in a thousand, that to the regional dispatch one in fifty.
 allowed_flags() {
     case $1 in
-        breaker-sweep | aurora | switching-order | far-tank) echo 'retransmission|Duplicate ACK|segment\(s\) not captured|out-of-order' ;;
+        breaker-sweep | aurora | switching-order | far-tank | rogue-station | address-list) echo 'retransmission|Duplicate ACK|segment\(s\) not captured|out-of-order' ;;
         *) echo '^$' ;;
     esac
 }
@@ -58,12 +59,25 @@ talks() {
             echo "192.168.1.103 192.168.1.88 modbus"
             ;;
         ordinary-day) ;;
+        task-list) echo "192.168.1.61 192.168.1.102 modbus" ;;
+        rogue-station)
+            echo "192.168.1.66 192.168.1.103 dnp3"
+            echo "192.168.1.66 192.168.1.102 modbus"
+            echo "192.168.60.15 192.168.1.103 dnp3"
+            ;;
+        eager-scan)
+            echo "192.168.1.93 192.168.1.103 modbus"
+            echo "192.168.1.93 192.168.1.101 modbus"
+            ;;
+        quiet-reader | change-window) echo "192.168.1.30 192.168.1.102 modbus" ;;
+        slow-creep) echo "192.168.1.30 192.168.1.101 modbus" ;;
+        borrowed-badge) echo "192.168.1.30 192.168.1.102 modbus" ;;
         far-tank)
             echo "192.168.60.15 192.168.1.103 dnp3"
             echo "192.168.1.103 192.168.60.15 dnp3"
             echo "192.168.1.30 192.168.1.103 dnp3"
             ;;
-        breaker-sweep | aurora | switching-order)
+        breaker-sweep | aurora | switching-order | address-list)
             for rtu in 105 107 109; do
                 echo "192.168.10.15 192.168.$rtu.10 dnp3"
                 echo "192.168.$rtu.10 192.168.10.15 dnp3"
@@ -71,6 +85,7 @@ talks() {
             echo "192.168.10.15 192.168.120.10 modbus"
             echo "192.168.120.10 192.168.10.15 modbus"
             if [ "$1" = aurora ]; then echo "192.168.10.30 192.168.109.10 dnp3"; fi
+            if [ "$1" = address-list ]; then echo "192.168.10.30 192.168.105.10 dnp3"; fi
             if [ "$1" = breaker-sweep ]; then echo "192.168.10.30 192.168.10.15 vnc"; fi
             return
             ;;

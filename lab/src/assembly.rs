@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use net::{Kernel, KernelConfig, KernelError, NetError, Network};
 use plcs::outstation::SharedOutstation;
-use plcs::{Controller, Handle, PeerPoint, poll_peer, run_outstation, run_server};
+use plcs::{Controller, Handle, KeySwitch, PeerPoint, poll_peer, run_outstation, run_server};
 use record::{Clock, VirtualTime};
 use scenarios::{Cast, Plan, PlantFault, Stage};
 use sim::{HarmReport, Plant, PlantEvent};
@@ -166,6 +166,9 @@ fn install_controllers(
         let handle = controller.handle();
         for preset in plan.presets.iter().filter(|preset| handle.signal(&preset.tag).is_some()) {
             controller.preset(&preset.tag, preset.value)?;
+        }
+        if plan.keys_in_program.contains(name) {
+            handle.turn_key(KeySwitch::Program);
         }
         // The site file was checked: every device stands on a host of it.
         let Some(host) = network.host(host_name) else { continue };

@@ -473,7 +473,7 @@ pub(crate) struct CheckArgs {
     /// Seeds per scenario for the bots.
     #[arg(long, default_value_t = 2)]
     pub(crate) seeds: u64,
-    /// Only this scenario, with as many seeds as asked for.
+    /// Only this scenario, by name or folder, with as many seeds as asked for.
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<String>,
     /// Check these files instead of what comes with the program: scenario.toml, plant, site or rule files.

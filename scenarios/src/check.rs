@@ -53,6 +53,11 @@ impl Scenario {
         for step in &self.file.steps {
             Self::check_step(source, step)?;
         }
+        for device in &self.file.keys_in_program {
+            self.check_device(source, device, "keys_in_program", Device::speaks_modbus)?;
+        }
+        self.check_injects(source, &known)?;
+        self.check_references(source)?;
         for event in &self.file.benign {
             let wrong = match event.verdict {
                 None => Some("a benign event needs a verdict"),
@@ -78,6 +83,57 @@ impl Scenario {
             }
         }
         Ok(())
+    }
+
+    fn check_injects(&self, source: &Source<'_>, known: &BTreeSet<&str>) -> Result<(), FileError> {
+        let mut told = BTreeSet::new();
+        for inject in &self.file.injects {
+            let id = inject.id.get_ref();
+            if !told.insert(id.as_str()) {
+                return Err(source.error(
+                    &inject.id,
+                    format!("two injects are called {id:?}"),
+                    "rename one of them",
+                ));
+            }
+            for event in inject.after.iter().chain(&inject.needs) {
+                if !known.contains(event.get_ref().as_str()) {
+                    return Err(source.error(
+                        event,
+                        format!("{id}: no event is called {:?}", event.get_ref()),
+                        "name a step, benign event or ordinary work",
+                    ));
+                }
+            }
+            match (&inject.at, &inject.after, &inject.delay) {
+                (Some(time), None, None) | (None, Some(_), Some(time)) => self.check_term(source, time)?,
+                _ => {
+                    return Err(source.error(
+                        &inject.id,
+                        format!("{id}: an inject has at, or after and delay"),
+                        "write at = \"20min\", or after = \"...\" and delay = \"30s\"",
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Ids of ATT&CK have a letter and four figures: C for campaigns, G for groups, S for software.
+    fn check_references(&self, source: &Source<'_>) -> Result<(), FileError> {
+        let is_id = |id: &str| {
+            id.len() == 5
+                && id.starts_with(['C', 'G', 'S'])
+                && id[1..].bytes().all(|octet| octet.is_ascii_digit())
+        };
+        match self.file.references.iter().filter_map(|r| r.attack.as_ref()).find(|id| !is_id(id.get_ref())) {
+            Some(id) => Err(source.error(
+                id,
+                format!("{:?} is no campaign, group or software of ATT&CK", id.get_ref()),
+                "write it as in C0041, or leave it out",
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_hosts(&self, source: &Source<'_>) -> Result<(), FileError> {

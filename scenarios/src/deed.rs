@@ -116,6 +116,9 @@ pub enum Deed<V = f64, D = Duration> {
         /// For how long it goes on; needed with `every`.
         #[serde(default = "none")]
         lasts: Option<D>,
+        /// Time between two writes, each of which then has a connection of its own, as an entry at the operator station has.
+        #[serde(default = "none")]
+        pause: Option<D>,
     },
     /// Requests of a DNP3 master to one outstation: over the session that the front end keeps, where the host is the front
     /// end's, else over a connection of its own, under the address of the outstation's first master.
@@ -173,6 +176,20 @@ pub enum Deed<V = f64, D = Duration> {
         writes: Vec<Write<V>>,
         /// How long it takes.
         lasts: D,
+    },
+    /// Somebody at the engineering workstation stops a controller with the vendor's function 90. Whether it obeys, its key
+    /// switch decides.
+    Halt {
+        /// Engineering workstation.
+        from: Name,
+        /// Host from which somebody sits down at it over the network, if anybody does.
+        #[serde(default)]
+        via: Option<Name>,
+        /// The controller.
+        device: Name,
+        /// After how long it is started again; not at all where it is left out.
+        #[serde(default = "none")]
+        lasts: Option<D>,
     },
     /// The historian's service stops and starts again.
     RestartHistorian {
@@ -234,11 +251,12 @@ impl Deed<Spanned<Term>, Spanned<Term>> {
                 device: device.clone(),
                 lasts: lasts.as_ref().map(span).transpose()?,
             },
-            Self::Write { from, writes, every, lasts } => Deed::Write {
+            Self::Write { from, writes, every, lasts, pause } => Deed::Write {
                 from: from.clone(),
                 writes: each(writes)?,
                 every: every.as_ref().map(&mut *span).transpose()?,
-                lasts: lasts.as_ref().map(span).transpose()?,
+                lasts: lasts.as_ref().map(&mut *span).transpose()?,
+                pause: pause.as_ref().map(span).transpose()?,
             },
             Self::Master { from, device, requests } => Deed::Master {
                 from: from.clone(),
@@ -277,6 +295,12 @@ impl Deed<Spanned<Term>, Spanned<Term>> {
                 writes: each(writes)?,
                 lasts: span(lasts)?,
             },
+            Self::Halt { from, via, device, lasts } => Deed::Halt {
+                from: from.clone(),
+                via: via.clone(),
+                device: device.clone(),
+                lasts: lasts.as_ref().map(span).transpose()?,
+            },
             Self::RestartHistorian { lasts } => Deed::RestartHistorian { lasts: span(lasts)? },
             Self::PlantFault { kind, tag, lasts, shows_after, with } => Deed::PlantFault {
                 kind: kind.clone(),
@@ -303,7 +327,9 @@ impl<V, D> Deed<V, D> {
             | Self::Write { from, .. }
             | Self::Master { from, .. } => vec![from],
             Self::RemoteSession { from, to, .. } => vec![from, to],
-            Self::Maintain { from, via, .. } => std::iter::once(from).chain(via).collect(),
+            Self::Maintain { from, via, .. } | Self::Halt { from, via, .. } => {
+                std::iter::once(from).chain(via).collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -312,9 +338,10 @@ impl<V, D> Deed<V, D> {
     pub fn devices(&self) -> Vec<&Name> {
         match self {
             Self::Identify { devices, .. } | Self::Survey { devices, .. } => devices.iter().collect(),
-            Self::Exhaust { device, .. } | Self::Maintain { device, .. } | Self::Master { device, .. } => {
-                vec![device]
-            }
+            Self::Exhaust { device, .. }
+            | Self::Maintain { device, .. }
+            | Self::Master { device, .. }
+            | Self::Halt { device, .. } => vec![device],
             _ => Vec::new(),
         }
     }

@@ -10,9 +10,10 @@ use site::{FileError, Site};
 
 use crate::deed::Deed;
 use crate::plan::{
-    Cause, EventKind, PLACE_WIDTH_NS, Plan, PlannedEvent, Preset, between_scans, historian_of, station_of,
+    Cause, EventKind, Inject, PLACE_WIDTH_NS, Plan, PlannedEvent, Preset, between_scans, historian_of,
+    station_of,
 };
-use crate::scenario::{EventFile, Scenario};
+use crate::scenario::{EventFile, InjectFile, Scenario};
 use crate::span::{Term, parse_span};
 use crate::texts::fill;
 use crate::variable::{Drawn, Values};
@@ -51,9 +52,11 @@ impl Scenario {
             end,
             learn_until: VirtualTime::ZERO + parse_span(self.file.learn.get_ref()).unwrap_or_default(),
             presets,
+            keys_in_program: self.file.keys_in_program.iter().map(|name| name.get_ref().clone()).collect(),
             hosts: self.file.hosts.clone(),
             actors: self.file.actors.clone(),
             events: Vec::new(),
+            injects: Vec::new(),
             values: values.clone(),
             cause,
         };
@@ -65,6 +68,10 @@ impl Scenario {
             draft.add(&mut plan, kind, event)?;
         }
         plan.events.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+        for inject in &self.file.injects {
+            draft.add_inject(&mut plan, inject)?;
+        }
+        plan.injects.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
         Ok(plan)
     }
 
@@ -159,6 +166,41 @@ impl Draft<'_> {
             }
             self.add_one(plan, kind, event, format!("{}#{n}", event.id.get_ref()), at)?;
         }
+        Ok(())
+    }
+
+    /// An inject whose event is not in the plan is not said.
+    fn add_inject(&self, plan: &mut Plan, inject: &InjectFile) -> Result<(), FileError> {
+        let needs = inject.needs.as_ref().or(inject.after.as_ref()).map(|event| event.get_ref().clone());
+        if needs.as_ref().is_some_and(|event| plan.event(event).is_none()) {
+            return Ok(());
+        }
+        let at = match (&inject.at, &inject.after, &inject.delay) {
+            (Some(at), ..) => VirtualTime::ZERO + self.span(at)?,
+            (None, Some(after), Some(delay)) => match plan.event(after.get_ref()) {
+                Some(event) => event.at + self.span(delay)?,
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let id = inject.id.get_ref().clone();
+        if at >= plan.end {
+            return Err(self.error(
+                &inject.id,
+                format!("{id} would be said at {at}, after the end of the run"),
+                "choose an earlier time or a longer duration",
+            ));
+        }
+        let text =
+            self.scenario.texts.inject.get(&id).map(|text| fill(text, self.values)).unwrap_or_default();
+        plan.injects.push(Inject {
+            id,
+            at,
+            to: inject.to.clone(),
+            channel: inject.channel.clone(),
+            needs,
+            text,
+        });
         Ok(())
     }
 

@@ -130,22 +130,26 @@ async fn survey_one(
     Ok(())
 }
 
+/// When values are written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rhythm {
+    /// All of them again after so long.
+    pub(crate) every: Option<Duration>,
+    /// No round begins after this.
+    pub(crate) until: VirtualTime,
+    /// Time between two values of a round.
+    pub(crate) pause: Option<Duration>,
+}
+
 /// Writes values straight to the controllers that take them, once or over and over.
-pub(crate) async fn write(
-    scene: &Scene,
-    act: &Act,
-    from: &Host,
-    values: &[(String, f64)],
-    every: Option<Duration>,
-    until: VirtualTime,
-) {
+pub(crate) async fn write(scene: &Scene, act: &Act, from: &Host, values: &[(String, f64)], rhythm: Rhythm) {
     let mut next = scene.clock.now();
     loop {
-        write_round(scene, act, from, values).await;
+        write_round(scene, act, from, values, rhythm.pause).await;
         act.end();
-        let Some(every) = every else { break };
+        let Some(every) = rhythm.every else { break };
         next += every;
-        if next >= until {
+        if next >= rhythm.until {
             break;
         }
         scene.clock.sleep_until(next).await;
@@ -153,10 +157,20 @@ pub(crate) async fn write(
     scene.untag_later(act).await;
 }
 
-/// One round: one connection per controller, values in order.
-async fn write_round(scene: &Scene, act: &Act, from: &Host, values: &[(String, f64)]) {
+/// One round: values in order, one connection per controller, or per value where there is a pause between them.
+async fn write_round(
+    scene: &Scene,
+    act: &Act,
+    from: &Host,
+    values: &[(String, f64)],
+    pause: Option<Duration>,
+) {
     let mut open_to: Option<(&str, clients::ModbusClient<net::KernelClock>)> = None;
-    for (tag, value) in values {
+    for (index, (tag, value)) in values.iter().enumerate() {
+        if let Some(pause) = pause.filter(|_| index > 0) {
+            drop(open_to.take());
+            scene.clock.sleep(pause).await;
+        }
         let Some((device, entry, to)) = scene.register(tag) else { continue };
         let name = device.name.get_ref().as_str();
         let mut client = match open_to.take() {

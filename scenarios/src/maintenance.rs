@@ -12,7 +12,7 @@ use net::{Host, KernelClock, VirtualStream};
 use record::Clock;
 use site::{Access, Table};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use wire::modbus::{ObjectId, ReadDeviceIdCode, RegisterAddress};
+use wire::modbus::{FunctionCode, LogicRequest, ObjectId, ReadDeviceIdCode, RegisterAddress};
 
 use crate::chronicle::{Act, Sign};
 use crate::poller::{Block, blocks};
@@ -83,6 +83,54 @@ pub(crate) async fn maintain(
     drop(desk);
     act.end();
     scene.untag_later(act).await;
+}
+
+/// Stops a controller with function 90, and starts it again after `lasts`.
+pub(crate) async fn halt(
+    scene: &Scene,
+    act: &Act,
+    from: &Host,
+    via: Option<&Host>,
+    device: &str,
+    lasts: Option<Duration>,
+) {
+    let desk = match via {
+        Some(via) => sit_down(scene, act, via, from).await,
+        None => None,
+    };
+    if via.is_none() || desk.is_some() {
+        if desk.is_some() {
+            scene.clock.sleep(LOOK_PERIOD).await;
+        }
+        // A controller that does not answer, or whose key forbids it, ends the work.
+        let _ = stop_and_start(scene, act, from, device, lasts).await;
+    }
+    drop(desk);
+    act.end();
+    scene.untag_later(act).await;
+}
+
+async fn stop_and_start(
+    scene: &Scene,
+    act: &Act,
+    from: &Host,
+    device: &str,
+    lasts: Option<Duration>,
+) -> Result<(), ClientError> {
+    let Some((device, to)) = scene.device(device) else { return Ok(()) };
+    let mut client = scene.dial(from, act, device, to).await?;
+    for request in [LogicRequest::Status, LogicRequest::Stop] {
+        client.raw(FunctionCode::LOGIC, &[request.sub_code()]).await?;
+        act.in_the_log();
+    }
+    if let Some(lasts) = lasts {
+        // The device hangs up on somebody who is silent for long: the start goes over a connection of its own.
+        drop(client);
+        scene.clock.sleep(lasts).await;
+        let mut client = scene.dial(from, act, device, to).await?;
+        client.raw(FunctionCode::LOGIC, &[LogicRequest::Start.sub_code()]).await?;
+    }
+    Ok(())
 }
 
 async fn work(

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use record::{EntityId, StartTime, Verdict, VirtualTime};
+use record::{EntityId, Role, StartTime, Verdict, VirtualTime};
 
 use crate::deed::Deed;
 use crate::scenario::Actor;
@@ -59,6 +59,23 @@ pub struct PlantFault {
     pub tag: String,
     /// Particulars, as the plant file names them.
     pub params: BTreeMap<String, f64>,
+}
+
+/// Something that people are told from outside the plant's network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inject {
+    /// Unique among the plan's injects.
+    pub id: String,
+    /// When.
+    pub at: VirtualTime,
+    /// Roles that are told; everybody where there is none.
+    pub to: Vec<Role>,
+    /// How it reaches them: `telephone`, `mail`, `vpn`...
+    pub channel: String,
+    /// Event without which it is not said.
+    pub needs: Option<String>,
+    /// What is said.
+    pub text: String,
 }
 
 /// How an event is to be judged.
@@ -189,12 +206,16 @@ pub struct Plan {
     pub cause: Cause,
     /// Values that controllers start with.
     pub presets: Vec<Preset>,
+    /// Controllers whose key stands in Program, so that they take start and stop from the network.
+    pub keys_in_program: Vec<String>,
     /// Machines that the site's documentation does not know.
     pub hosts: Vec<site::Host>,
     /// Who works all the time.
     pub actors: Vec<Actor>,
     /// By time.
     pub events: Vec<PlannedEvent>,
+    /// By time.
+    pub injects: Vec<Inject>,
 }
 
 impl Plan {
@@ -207,6 +228,12 @@ impl Plan {
             Some(id) => self.event(id).is_some_and(|before| self.takes_place(before, cast)),
             None => true,
         }
+    }
+
+    /// Whether an inject is said with a cast.
+    pub fn is_told(&self, inject: &Inject, cast: &Cast) -> bool {
+        let needs = inject.needs.as_ref();
+        needs.is_none_or(|id| self.event(id).is_some_and(|event| self.takes_place(event, cast)))
     }
 
     /// An event by its name.

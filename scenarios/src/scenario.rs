@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use record::{EntityId, StartTime, Verdict};
-use serde::Deserialize;
+use record::{EntityId, Role, StartTime, Verdict};
+use serde::{Deserialize, Serialize};
 use serde_spanned::Spanned;
 use site::file::Source;
 use site::{FileError, Site};
@@ -16,7 +16,7 @@ use crate::texts::Texts;
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
-const BUNDLED: [(&str, &str, &str); 8] = [
+const BUNDLED: [(&str, &str, &str); 9] = [
     (
         "first-shift",
         include_str!("../scenarios/first-shift/scenario.toml"),
@@ -57,6 +57,11 @@ const BUNDLED: [(&str, &str, &str); 8] = [
         include_str!("../scenarios/far-tank/scenario.toml"),
         include_str!("../scenarios/far-tank/texts/en.toml"),
     ),
+    (
+        "borrowed-badge",
+        include_str!("../scenarios/borrowed-badge/scenario.toml"),
+        include_str!("../scenarios/borrowed-badge/texts/en.toml"),
+    ),
 ];
 
 /// A deed as it stands in a file.
@@ -80,12 +85,21 @@ pub struct ScenarioFile {
     pub duration: Spanned<String>,
     /// How long the run is ordinary for certain, so that a baseline can be learnt.
     pub learn: Spanned<String>,
+    /// For whom it is.
+    #[serde(default)]
+    pub audience: Option<Audience>,
+    /// What it imitates.
+    #[serde(rename = "reference", default)]
+    pub references: Vec<Reference>,
     /// What the seed decides.
     #[serde(rename = "var", default)]
     pub variables: Vec<Variable>,
     /// Values that controllers start with, where they are not the ordinary ones.
     #[serde(rename = "preset", default)]
     pub presets: Vec<PresetFile>,
+    /// Controllers whose key somebody left in Program: they take start and stop from the network.
+    #[serde(default)]
+    pub keys_in_program: Vec<Name>,
     /// Machines that the site's documentation does not know.
     #[serde(rename = "host", default)]
     pub hosts: Vec<site::Host>,
@@ -101,6 +115,9 @@ pub struct ScenarioFile {
     /// Steps of an attack.
     #[serde(rename = "step", default)]
     pub steps: Vec<EventFile>,
+    /// What people are told from outside the plant's network.
+    #[serde(rename = "inject", default)]
+    pub injects: Vec<InjectFile>,
     /// What a blind run may turn out to be.
     #[serde(default)]
     pub blind: Option<BlindFile>,
@@ -214,6 +231,66 @@ pub struct EventFile {
     /// Points it touches, where they are not those that the deed names.
     #[serde(default)]
     pub points: Option<Vec<EntityId>>,
+}
+
+/// For whom a scenario is.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audience {
+    /// What is taken for granted.
+    pub level: Level,
+    /// How long a person needs, debriefing included, min.
+    pub minutes: u32,
+    /// Whom it was made for: `analyst`, `operator`, `engineer`...
+    pub people: Vec<String>,
+}
+
+/// What a scenario takes for granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing.
+    First,
+    /// A first shift, and a look into Wireshark.
+    Practised,
+    /// What is usual at the plant, and the protocols.
+    Experienced,
+}
+
+/// What a scenario imitates, and where to read of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reference {
+    /// Campaign, group or software in ATT&CK, `C0041`.
+    #[serde(default)]
+    pub attack: Option<Spanned<String>>,
+    /// Where to read of it.
+    pub source: String,
+}
+
+/// `[[inject]]`: said at a time, or so long after an event and only if that takes place. Its text stands in the texts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InjectFile {
+    /// Name, unique in the scenario.
+    pub id: Name,
+    /// When, counted from the start of the run.
+    #[serde(default)]
+    pub at: Option<Spanned<Term>>,
+    /// Event to which it belongs.
+    #[serde(default)]
+    pub after: Option<Name>,
+    /// How long after.
+    #[serde(default)]
+    pub delay: Option<Spanned<Term>>,
+    /// Event without which it is not said; the one of `after` where it is left out.
+    #[serde(default)]
+    pub needs: Option<Name>,
+    /// Roles that are told; everybody where it is left out.
+    #[serde(default)]
+    pub to: Vec<Role>,
+    /// How it reaches them: `telephone`, `mail`, `vpn`...
+    pub channel: String,
 }
 
 /// `[blind]`.

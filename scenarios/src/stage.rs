@@ -152,7 +152,7 @@ pub fn stage(
         for name in event.deed.hosts() {
             host(name, &event.id)?;
         }
-        if let Deed::Maintain { from, via: Some(_), .. } = &event.deed
+        if let Deed::Maintain { from, via: Some(_), .. } | Deed::Halt { from, via: Some(_), .. } = &event.deed
             && !desks.contains(&from.get_ref().as_str())
         {
             desks.push(from.get_ref());
@@ -162,6 +162,14 @@ pub fn stage(
     }
     for event in plan.events.iter().filter(|event| plan.takes_place(event, cast)) {
         stage.start(event.clone());
+    }
+    for inject in plan.injects.iter().filter(|inject| plan.is_told(inject, cast)).cloned() {
+        let scene = scene.clone();
+        spawner.spawn("inject", async move {
+            scene.clock.sleep_until(inject.at).await;
+            let data = json!({ "inject": inject.id, "to": inject.to, "channel": inject.channel, "text": inject.text });
+            scene.chronicle.report(EventSource::Inject, "inject", data);
+        });
     }
     Ok(stage)
 }
@@ -295,9 +303,10 @@ impl Stage {
                 let from = self.host(from, act)?;
                 intruder::exhaust(scene, act, &from, device.get_ref(), until(lasts)).await;
             }
-            Deed::Write { from, writes, every, lasts } => {
+            Deed::Write { from, writes, every, lasts, pause } => {
                 let from = self.host(from, act)?;
-                intruder::write(scene, act, &from, &values(writes), *every, until(lasts)).await;
+                let rhythm = intruder::Rhythm { every: *every, until: until(lasts), pause: *pause };
+                intruder::write(scene, act, &from, &values(writes), rhythm).await;
             }
             Deed::Master { from, device, requests } => {
                 let own = self.front_ends.iter().find(|it| it.host.name() == from.get_ref().as_str());
@@ -327,6 +336,11 @@ impl Stage {
                 let via = via.as_ref().and_then(|via| self.host(via, act));
                 let (device, values) = (device.get_ref(), values(writes));
                 maintenance::maintain(scene, act, &from, via.as_ref(), device, &values, *lasts).await;
+            }
+            Deed::Halt { from, via, device, lasts } => {
+                let from = self.host(from, act)?;
+                let via = via.as_ref().and_then(|via| self.host(via, act));
+                maintenance::halt(scene, act, &from, via.as_ref(), device.get_ref(), *lasts).await;
             }
             Deed::RestartHistorian { lasts } => self.restart_historian(act, *lasts).await?,
             Deed::PlantFault { lasts, shows_after, .. } => {

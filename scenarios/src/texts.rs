@@ -28,6 +28,9 @@ pub struct Texts {
     /// Labelled events by name: what happened.
     #[serde(default)]
     pub event: BTreeMap<String, EventText>,
+    /// Injects by name: what is said.
+    #[serde(default)]
+    pub inject: BTreeMap<String, String>,
 }
 
 /// What is said of one labelled event once it is revealed.
@@ -62,6 +65,21 @@ impl Texts {
             return Err(source.error_at(
                 text.find(&format!("event.{stray}")).unwrap_or(0),
                 format!("no step or benign event is called {stray:?}"),
+                "mend the name, or remove the text",
+            ));
+        }
+        let injects: Vec<&str> = scenario.injects.iter().map(|inject| inject.id.get_ref().as_str()).collect();
+        if let Some(missing) = injects.iter().find(|id| !self.inject.contains_key(**id)) {
+            return Err(source.error_at(
+                text.len(),
+                format!("inject {missing:?} has no text"),
+                format!("add {missing} = \"...\" under [inject]"),
+            ));
+        }
+        if let Some(stray) = self.inject.keys().find(|id| !injects.contains(&id.as_str())) {
+            return Err(source.error_at(
+                text.find("[inject]").unwrap_or(0),
+                format!("no inject is called {stray:?}"),
                 "mend the name, or remove the text",
             ));
         }

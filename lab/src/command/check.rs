@@ -45,10 +45,10 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
     check_bundled()?;
     let named = args.scenario.as_deref();
     if let Some(name) = named {
-        Scenario::named(name)?;
+        Scenario::load(name)?;
     }
     let mut runs = Vec::new();
-    for name in Scenario::names().filter(|name| named.is_none_or(|named| named == *name)) {
+    for name in named.map_or_else(|| Scenario::names().collect(), |named| vec![named]) {
         let quiet = named.is_none() && !Scenario::named(name)?.has_attack();
         let seeds = if quiet { args.seeds.min(QUIET_SEEDS_MAX) } else { args.seeds };
         runs.extend((1..=seeds).map(|seed| (name, seed)));

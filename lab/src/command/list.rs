@@ -66,8 +66,19 @@ fn scenarios() -> Result<Vec<Value>> {
         .map(|name| {
             let scenario = Scenario::named(name)?;
             let plan = scenario.plan(1, &std::collections::BTreeMap::new(), false)?;
+            let file = scenario.file();
+            let references: Vec<String> = file
+                .references
+                .iter()
+                .map(|reference| match &reference.attack {
+                    Some(id) => format!("{}: {}", id.get_ref(), reference.source),
+                    None => reference.source.clone(),
+                })
+                .collect();
+            let audience = file.audience.as_ref();
             Ok(json!({ "name": name, "title": scenario.texts().title, "plant": plan.plant, "start": plan.start,
-                "hours": plan.end.as_secs_f64() / 3600.0 }))
+                "hours": plan.end.as_secs_f64() / 3600.0, "level": audience.map(|a| a.level),
+                "minutes": audience.map(|a| a.minutes), "people": audience.map(|a| &a.people), "references": references }))
         })
         .collect()
 }

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use net::{Forward, Pace};
-use record::{OutsideInput, StartTime, VirtualTime};
-use scenarios::Plan;
+use record::{OutsideInput, Role, StartTime, VirtualTime};
+use scenarios::{Cast, Plan};
 use site::Site;
 
 use super::ways_in::WaysIn;
@@ -169,7 +169,24 @@ impl Exercise {
             state: RunState::Live,
             reason: None,
         };
+        self.prepare_injects(run.id, &ordered.order.plan, VirtualTime::ZERO)?;
         self.bring_up(run, team, ordered, how, None)
+    }
+
+    /// Puts the scenario's own injects where the facilitator can hold, change or release them.
+    fn prepare_injects(&self, run: i64, plan: &Plan, from: VirtualTime) -> Result<(), StoreError> {
+        let told = plan.injects.iter().filter(|inject| plan.is_told(inject, &Cast::full()));
+        for inject in told.filter(|inject| inject.at >= from) {
+            let text = format!("{}: {}", inject.channel, inject.text);
+            let roles = inject.to.iter().map(|role| match role {
+                Role::Analyst => Some("analyst"),
+                Role::Operator => Some("operator"),
+            });
+            for role in roles.chain(inject.to.is_empty().then_some(None)) {
+                self.store.add_inject(run, inject.at, "inject", role, &text)?;
+            }
+        }
+        Ok(())
     }
 
     /// Goes on with a run that ended, from where it was at `until`, or from its end: the same run, with a new record. What
@@ -199,7 +216,11 @@ impl Exercise {
                 self.store.move_run(before.run.id, &directory)?;
                 before.run.id
             }
-            Some(_) => self.store.add_run(before.class.id, team, &directory)?,
+            Some(until) => {
+                let run = self.store.add_run(before.class.id, team, &directory)?;
+                self.prepare_injects(run, &ordered.order.plan, until)?;
+                run
+            }
         };
         let run =
             RunRow { id: run, class: before.class.id, team, directory, state: RunState::Live, reason: None };

@@ -1,6 +1,7 @@
 //! Whole-lab tests through the command, as a user runs it, and the tests that keep the house in order.
 
 mod bad_input;
+mod borrowed_badge;
 mod command;
 mod far_tank;
 mod house;

@@ -171,3 +171,45 @@ fn the_far_tank_has_three_labelled_events_and_no_attack() {
         ["LIT-401"]
     );
 }
+
+#[test]
+fn an_inject_is_said_only_with_the_event_that_it_needs() {
+    let scenario = Scenario::named("borrowed-badge").unwrap();
+    let with = |cause: &str| scenario.plan(3, &settings(&[("cause", cause)]), false).unwrap();
+    let ids = |plan: &Plan, cast: &Cast| {
+        let told = plan.injects.iter().filter(|inject| plan.is_told(inject, cast));
+        told.map(|inject| inject.id.clone()).collect::<Vec<_>>()
+    };
+    let attack = with("attack");
+    let all = ids(&attack, &Cast::full());
+    assert!(all.iter().any(|id| id == "strange-log-on") && all.len() == 6, "{all:?}");
+    assert!(attack.injects.is_sorted_by_key(|inject| inject.at));
+    assert!(attack.injects.iter().all(|inject| !inject.text.contains('{')), "variables are filled in");
+    let (log_on, stop) = (&attack.injects[2], attack.event("stop").unwrap());
+    assert!(log_on.id == "strange-log-on" && log_on.at < stop.at);
+    let unasked = ["early-log-on", "engineer-log-on", "engineer-again"];
+    assert_eq!(ids(&attack, &Cast::clean()), unasked, "the twin without an attack");
+    assert_eq!(ids(&with("mistake"), &Cast::full()), unasked);
+}
+
+#[test]
+fn an_inject_that_makes_no_sense_is_an_error_with_its_line() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/borrowed-badge/");
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}{name}")).unwrap();
+    let (file, texts) = (read("scenario.toml"), read("texts/en.toml"));
+    let timed = "after = \"stop\"\ndelay = \"4min\"";
+    for (was, now, problem) in [
+        (timed, "after = \"halt\"\ndelay = \"4min\"", "no event is called \"halt\""),
+        (timed, "after = \"stop\"", "has at, or after and delay"),
+        ("id = \"employee\"", "id = \"low-pressure\"", "two injects are called"),
+        ("in_program = [\"PLC-1\"", "in_program = [\"PLC-9\"", "no controller is called \"PLC-9\""),
+        ("source = \"No single", "attack = \"T0858\", source = \"No single", "is no campaign, group or"),
+    ] {
+        let wrong = file.replacen(was, now, 1);
+        assert_ne!(wrong, file, "{was}");
+        let error = Scenario::parse("borrowed-badge/scenario.toml", &wrong, &texts).unwrap_err();
+        assert!(error.problem.contains(problem) && error.line > 0, "{error}");
+    }
+    let error = Scenario::parse("x/scenario.toml", &file, &texts.replacen("employee = ", "stranger = ", 1));
+    assert!(error.unwrap_err().problem.contains("employee"));
+}
