@@ -12,7 +12,7 @@ binary=$1 work=$2
 shift 2
 scenarios=("$@")
 ((${#scenarios[@]})) || scenarios=(first-shift oldsmar night-tank ordinary-day breaker-sweep aurora switching-order far-tank
-    borrowed-badge)
+    rogue-station borrowed-badge)
 
 fail() {
     echo "tshark: $*" >&2

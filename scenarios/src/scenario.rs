@@ -16,7 +16,7 @@ use crate::texts::Texts;
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
-const BUNDLED: [(&str, &str, &str); 9] = [
+const BUNDLED: [(&str, &str, &str); 16] = [
     (
         "first-shift",
         include_str!("../scenarios/first-shift/scenario.toml"),
@@ -56,6 +56,41 @@ const BUNDLED: [(&str, &str, &str); 9] = [
         "far-tank",
         include_str!("../scenarios/far-tank/scenario.toml"),
         include_str!("../scenarios/far-tank/texts/en.toml"),
+    ),
+    (
+        "task-list",
+        include_str!("../scenarios/task-list/scenario.toml"),
+        include_str!("../scenarios/task-list/texts/en.toml"),
+    ),
+    (
+        "rogue-station",
+        include_str!("../scenarios/rogue-station/scenario.toml"),
+        include_str!("../scenarios/rogue-station/texts/en.toml"),
+    ),
+    (
+        "quiet-reader",
+        include_str!("../scenarios/quiet-reader/scenario.toml"),
+        include_str!("../scenarios/quiet-reader/texts/en.toml"),
+    ),
+    (
+        "slow-creep",
+        include_str!("../scenarios/slow-creep/scenario.toml"),
+        include_str!("../scenarios/slow-creep/texts/en.toml"),
+    ),
+    (
+        "change-window",
+        include_str!("../scenarios/change-window/scenario.toml"),
+        include_str!("../scenarios/change-window/texts/en.toml"),
+    ),
+    (
+        "eager-scan",
+        include_str!("../scenarios/eager-scan/scenario.toml"),
+        include_str!("../scenarios/eager-scan/texts/en.toml"),
+    ),
+    (
+        "address-list",
+        include_str!("../scenarios/address-list/scenario.toml"),
+        include_str!("../scenarios/address-list/texts/en.toml"),
     ),
     (
         "borrowed-badge",
