@@ -19,8 +19,10 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use net::{KernelError, LiveControl, MirrorConsumer, Pace, PcapngWriter};
+use quizzes::logs::{ConnRow, read_conn};
 use record::run::HashedFile;
 use record::{EventSource, OutsideInput, RecordError, RunManifest, RunWriter, TruthStep, VirtualTime};
+use scenarios::traces::Flow;
 use scenarios::{Cast, Plan};
 
 use sensor::{Log, LogSet, RuleSet, Sensor, SensorConfig, Summary, WriterSink};
@@ -209,6 +211,7 @@ pub(crate) fn record_run(
     let (none, clean) = twins(order, has_actions, end, &actual, progress)?;
     complete(&mut truth, plan, &actual, &none, &clean);
     shared_writer.borrow_mut().json_lines("truth.jsonl", &truth)?;
+    write_traces(&shared_writer, order, &truth, out, end)?;
     let manifest = RunManifest {
         marking: "EXERCISE".to_owned(),
         scenario: plan.scenario.clone(),
@@ -226,6 +229,37 @@ pub(crate) fn record_run(
         Rc::into_inner(shared_writer).ok_or_else(|| io::Error::other("the record is still being written"))?;
     let manifest = writer.into_inner().seal(manifest)?;
     Ok(Outcome { manifest, truth, actual, clean, none, summary, frames })
+}
+
+/// Writes what hosts and office keep of a run, and what can be found there.
+fn write_traces(
+    writer: &Rc<RefCell<RunWriter>>,
+    order: &Order,
+    truth: &[TruthStep],
+    out: &Path,
+    end: VirtualTime,
+) -> Result<(), RunError> {
+    writer.borrow().flush()?;
+    let log = out.join("logs/conn.log");
+    let rows =
+        if log.exists() { read_conn(&log, order.plan.start).map_err(io::Error::other)? } else { Vec::new() };
+    let flow = |row: &ConnRow| {
+        Some(Flow {
+            start: row.t,
+            end: row.t + Duration::from_secs_f64(row.duration_s.unwrap_or_default().max(0.0)),
+            client: row.client.parse().ok()?,
+            client_port: u16::try_from(row.client_port?).ok()?,
+            server: row.server.parse().ok()?,
+            server_port: u16::try_from(row.port).ok()?,
+        })
+    };
+    let flows: Vec<Flow> = rows.iter().filter_map(flow).collect();
+    let traces = scenarios::traces::traces(&order.plan, truth, &flows, &order.site, end);
+    for (name, text) in &traces.files {
+        writer.borrow_mut().file(&format!("hosts/{name}"))?.write_all(text.as_bytes())?;
+    }
+    let facts: Vec<_> = traces.facts.iter().collect();
+    Ok(writer.borrow_mut().json_lines("facts.jsonl", &facts)?)
 }
 
 /// Name under which a manifest keeps that the cause was drawn.

@@ -87,6 +87,8 @@ pub struct ConnRow {
     pub uid: Arc<str>,
     /// Address of the side that opened it.
     pub client: Arc<str>,
+    /// Its port, where the log has it.
+    pub client_port: Option<u64>,
     /// Address of the other side.
     pub server: Arc<str>,
     /// Port of the other side.
@@ -133,7 +135,7 @@ pub fn read_modbus(path: &Path, start: StartTime) -> Result<Vec<ModbusRow>, Tabl
 
 /// Rows of a `conn.log`, by time of the first packet. `start` is the start of the run.
 pub fn read_conn(path: &Path, start: StartTime) -> Result<Vec<ConnRow>, TableError> {
-    const COLUMNS: [&str; 11] = [
+    const COLUMNS: [&str; 12] = [
         "ts",
         "uid",
         "id.orig_h",
@@ -145,12 +147,25 @@ pub fn read_conn(path: &Path, start: StartTime) -> Result<Vec<ConnRow>, TableErr
         "orig_bytes",
         "resp_bytes",
         "conn_state",
+        "id.orig_p",
     ];
     let mut texts = Texts::default();
     let mut rows = Vec::new();
     read_log(path, &COLUMNS, 6, |fields| {
-        let [ts, uid, client, server, port, protocol, service, duration, from_client, from_server, state] =
-            fields
+        let [
+            ts,
+            uid,
+            client,
+            server,
+            port,
+            protocol,
+            service,
+            duration,
+            from_client,
+            from_server,
+            state,
+            client_port,
+        ] = fields
         else {
             return Err("too few fields".to_owned());
         };
@@ -158,6 +173,7 @@ pub fn read_conn(path: &Path, start: StartTime) -> Result<Vec<ConnRow>, TableErr
             t: time(need(ts.as_ref(), "ts")?, start)?,
             uid: texts.keep(need(uid.as_ref(), "uid")?),
             client: texts.keep(need(client.as_ref(), "id.orig_h")?),
+            client_port: number(client_port.as_deref())?,
             server: texts.keep(need(server.as_ref(), "id.resp_h")?),
             port: number(port.as_deref())?.ok_or("no id.resp_p")?,
             protocol: texts.keep(need(protocol.as_ref(), "proto")?),

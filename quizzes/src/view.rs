@@ -1,5 +1,6 @@
 //! A sealed run as the tables that bots and questions read.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -81,6 +82,12 @@ impl RecordView {
     /// What the sensor's rules concluded. An error in a record packed for a trainee.
     pub fn findings(&self) -> Result<&[Finding], ViewError> {
         Ok(fill(&self.findings, || Ok(self.reader.json_lines(self.need("findings.jsonl")?)?))?)
+    }
+
+    /// What can be found in the traces of hosts and office, by name. An error in a record packed for a trainee.
+    pub fn facts(&self) -> Result<BTreeMap<String, String>, ViewError> {
+        let facts: Vec<(String, String)> = self.reader.json_lines(self.need("facts.jsonl")?)?;
+        Ok(facts.into_iter().collect())
     }
 
     /// Rows of `modbus.log`, by time; none where there was no Modbus, since a log without rows is not written.

@@ -10,7 +10,7 @@
 //!
 //! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
 //! [`chronicle`], `poller`, [`hmi`], `front_end`, `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
-//! which puts them together.
+//! which puts them together; at the end [`mod@traces`], what was left on hosts and in the office.
 
 mod check;
 pub mod chronicle;
@@ -30,6 +30,7 @@ mod scene;
 pub mod span;
 pub mod stage;
 pub mod texts;
+pub mod traces;
 pub mod variable;
 
 pub use chronicle::JournalEntry;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/  run.json span.pcapng process.csv truth.jsonl events.jsonl outside.jsonl findings.jsonl
-//!       incidents.jsonl logs/*.log
+//!       incidents.jsonl facts.jsonl logs/*.log hosts/*
 //! ```
 //!
 //! `run.json` is written last, atomically, and names the SHA-256 of every other file: a directory without it

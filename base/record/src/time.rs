@@ -129,6 +129,12 @@ impl StartTime {
         jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
     }
 
+    /// A moment so many milliseconds after the start, or before it, in UTC as RFC 3339 has it, to the millisecond.
+    pub fn utc_millis(self, after_start_ms: i64) -> String {
+        let moment = self.0.as_millisecond().saturating_add(after_start_ms);
+        format!("{:.3}", jiff::Timestamp::from_millisecond(moment).unwrap_or(jiff::Timestamp::MAX))
+    }
+
     /// Time of day of a moment of the run, `HH:MM:SS` in UTC.
     pub fn time_of_day(self, at: VirtualTime) -> String {
         let seconds = self.unix_nanos(at) / NANOS_PER_SECOND % 86_400;

@@ -11,7 +11,8 @@ use crate::exit::Exit;
 
 /// What a trainee must not see: what really happened, what others concluded, and what clients sent in, keys of the rule
 /// interface included. Without the seed nothing can be replayed, so nobody misses the last.
-const LEFT_OUT: [&str; 4] = ["truth.jsonl", "findings.jsonl", "incidents.jsonl", "outside.jsonl"];
+const LEFT_OUT: [&str; 5] =
+    ["truth.jsonl", "facts.jsonl", "findings.jsonl", "incidents.jsonl", "outside.jsonl"];
 
 pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
     let reader = RunReader::open(&args.run)?;

@@ -100,6 +100,7 @@ mod tests {
             t: VirtualTime::ZERO,
             uid: "C1".into(),
             client: client.into(),
+            client_port: None,
             server: server.into(),
             port: 502,
             protocol: "tcp".into(),

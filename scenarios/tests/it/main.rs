@@ -7,4 +7,5 @@ mod files;
 mod plans;
 mod run;
 mod staging;
+mod traces;
 mod tshark;

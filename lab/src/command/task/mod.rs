@@ -10,8 +10,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use quizzes::RecordView;
 use quizzes::task::{
-    Graded, Task, Work, grade_baseline, grade_conversations, grade_evidence, grade_firewall, grade_frames,
-    grade_inventory, grade_rule, read_baseline, read_custody, read_firewall, tasks,
+    Graded, Task, Work, grade_baseline, grade_conversations, grade_evidence, grade_facts, grade_firewall,
+    grade_frames, grade_inventory, grade_rule, read_baseline, read_custody, read_firewall, tasks,
 };
 use serde_json::json;
 use site::Site;
@@ -126,6 +126,7 @@ fn grade(task: &Task, file: &Path, args: &TaskArgs) -> Result<Graded> {
             let rules = read_firewall(&name, &text)?;
             grade_firewall(probes, &probing::probe(site, rules, probes).with_context(|| name)?)
         }
+        Work::Facts { asked } => grade_facts(&name, &text, asked, &record()?.facts()?)?,
         Work::Evidence {} => {
             let form = read_custody(&name, &text)?;
             let view = record()?;
