@@ -209,6 +209,11 @@ check() { # scenario
     echo "$scenario: $read of $frames frames read, $(wc -l <"$scratch/expected.txt") conversations as expected, $((SECONDS - begin)) s"
 }
 
+# Several go side by side, each in a process of its own.
+if ((${#scenarios[@]} > 1)); then
+    printf '%s\n' "${scenarios[@]}" | xargs -P "$(nproc)" -I '{}' bash "$0" "$binary" "$work" '{}'
+    exit
+fi
 for scenario in "${scenarios[@]}"; do
     check "$scenario"
     if [ "$scenario" = aurora ]; then control_dnp3 "$work/aurora/span.pcapng"; fi
