@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use quizzes::incident::Twelve;
+
 use crate::uplinks::UplinkArgs;
 
 /// An industrial control system lab in one program.
@@ -120,6 +122,11 @@ pub(crate) enum Command {
     /// Say for each hostile step what the plant would have suffered without it.
     #[command(after_help = "Example:\n  fieldrange blame runs/oldsmar-7")]
     Blame(BlameArgs),
+    /// The incident of the week: a code that gives everybody the same sealed incident, and a key that opens it.
+    #[command(
+        after_help = "Examples:\n  fieldrange incident new\n  fieldrange incident play 7K2M-9XDA-4TP0 --out week-12\n  fieldrange incident score 7K2M-9XDA-4TP0 --calls calls.jsonl --for ann\n  fieldrange incident tell CODE KEY\n\nThe line that `score` prints tells nothing of what happened. A code holds within one version."
+    )]
+    Incident(IncidentArgs),
     /// Copy a run without truth, seed, findings and scores, for a trainee.
     #[command(after_help = "Example:\n  fieldrange pack runs/oldsmar-7 --trainee --out exam/oldsmar")]
     Pack(PackArgs),
@@ -449,6 +456,44 @@ pub(crate) struct ListArgs {
     /// Print as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IncidentArgs {
+    #[command(subcommand)]
+    pub(crate) what: IncidentWhat,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum IncidentWhat {
+    /// Draw a key and its code.
+    New,
+    /// Make the record, without its answers.
+    Play {
+        /// Twelve characters.
+        code: Twelve,
+        /// Directory for the record.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Score calls, and say nothing of what happened.
+    Score {
+        /// Twelve characters.
+        code: Twelve,
+        /// Calls, one JSON object per line.
+        #[arg(long, value_name = "FILE")]
+        calls: PathBuf,
+        /// Who handed them in.
+        #[arg(long = "for", value_name = "NAME")]
+        whose: String,
+    },
+    /// Tell what happened.
+    Tell {
+        /// Twelve characters.
+        code: Twelve,
+        /// The key that was published.
+        key: Twelve,
+    },
 }
 
 #[derive(Debug, Args)]

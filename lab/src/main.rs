@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         Some(Command::Score(args)) => command::score::score(args),
         Some(Command::Report(args)) => command::report::report(args),
         Some(Command::Quiz(args)) => command::quiz::quiz(args),
+        Some(Command::Incident(args)) => command::incident::incident(args),
         Some(Command::Task(args)) => command::task::task(args),
         Some(Command::Blame(args)) => command::blame::blame(args),
         Some(Command::Pack(args)) => command::pack::pack(args),

@@ -17,6 +17,7 @@ pub mod elo;
 pub mod fsrs;
 pub mod handed;
 pub mod hands_on;
+pub mod incident;
 pub mod logs;
 pub mod names;
 pub mod progress;

@@ -3,6 +3,7 @@
 pub(crate) mod blame;
 pub(crate) mod check;
 pub(crate) mod doctor;
+pub(crate) mod incident;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod plant;

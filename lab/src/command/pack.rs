@@ -1,7 +1,7 @@
 //! `fieldrange pack --trainee`: a copy of a record without the answers.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use record::{RunReader, RunWriter};
@@ -27,16 +27,26 @@ pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
         name.push("-trainee");
         args.run.with_file_name(name)
     });
+    let count = pack_for_trainee(&reader, &out, None)?;
+    println!("{}: {count} files for a trainee, without truth, seed, findings and scores", out.display());
+    Ok(Exit::Done)
+}
+
+/// Copies what a trainee may see; how many files. The copy may say another name than the scenario's.
+pub(super) fn pack_for_trainee(reader: &RunReader, out: &Path, name: Option<&str>) -> Result<usize> {
     let site = site::Site::named(&reader.manifest().site)?;
     let mut manifest = reader.manifest().clone();
     manifest.seed = None;
     manifest.settings.clear();
+    if let Some(name) = name {
+        name.clone_into(&mut manifest.scenario);
+    }
     manifest.files.clear();
     // A host that the site's documentation does not know is for the trainee to find.
     manifest
         .topology
         .retain(|address, _| address.parse().is_ok_and(|address| site.host_at(address).is_some()));
-    let mut writer = RunWriter::create(&out)?;
+    let mut writer = RunWriter::create(out)?;
     let mut count = 0;
     for name in reader.manifest().files.keys().filter(|name| !LEFT_OUT.contains(&name.as_str())) {
         let path: PathBuf = reader.path(name);
@@ -45,6 +55,5 @@ pub(crate) fn pack(args: &PackArgs) -> Result<Exit> {
         count += 1;
     }
     writer.seal(manifest)?;
-    println!("{}: {count} files for a trainee, without truth, seed, findings and scores", out.display());
-    Ok(Exit::Done)
+    Ok(count)
 }

@@ -5,6 +5,7 @@ mod borrowed_badge;
 mod command;
 mod far_tank;
 mod house;
+mod incident;
 mod live;
 mod mimics;
 mod power;
