@@ -1,5 +1,6 @@
 //! The command line: what can be asked, with an example in every help text.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -111,7 +112,7 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Answer questions: on a run, computed from its record; or from the general bank, with what you know kept in a file.
     #[command(
-        after_help = "Examples:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json\n  fieldrange quiz --list\n  fieldrange quiz --assess --person me.json\n  fieldrange quiz --domain protocols --person me.json\n\nWhile you are asked: `hint` shows one (the first is free), `pass` leaves a question out, the end of input stops. Behind an\nanswer, @low, @mid or @high says how sure you are: 1, 2 or 3 points if it is right, 0, -2 or -6 if it is not."
+        after_help = "Examples:\n  fieldrange quiz runs/oldsmar-7\n  fieldrange quiz runs/oldsmar-7 --answers answers.txt --json\n  fieldrange quiz --list\n  fieldrange quiz --assess --person me.json\n  fieldrange quiz --domain protocols --person me.json\n  fieldrange quiz --domain all --export gift --out moodle\n  fieldrange quiz runs/oldsmar-7 --export ctfd --out ctf/ann --event-key event.key --for ann\n\nWhile you are asked: `hint` shows one (the first is free), `pass` leaves a question out, the end of input stops. Behind an\nanswer, @low, @mid or @high says how sure you are: 1, 2 or 3 points if it is right, 0, -2 or -6 if it is not."
     )]
     Quiz(QuizArgs),
     /// Try what you have made: an inventory, a baseline, a rule, firewall rules, evidence.
@@ -119,6 +120,26 @@ pub(crate) enum Command {
         after_help = "Examples:\n  fieldrange task\n  fieldrange task allow-list\n  fieldrange task allow-list rules.toml\n  fieldrange task attack-frames frames.txt --run runs/first-shift\n\nRules and baselines are tried on runs that you have not seen: their seeds are drawn from the file itself.\nExit codes: 0 done, 1 not yet, 2 the file was not usable."
     )]
     Task(TaskArgs),
+    /// Write what a run came to for other people's programs: results, an ATT&CK layer, indicators, a badge.
+    #[command(
+        after_help = "Examples:\n  fieldrange export runs/oldsmar-7 --as csv --calls calls.jsonl --for ann\n  fieldrange export runs/oldsmar-7 --as navigator --calls calls.jsonl --out layer.json\n  fieldrange export runs/oldsmar-7 --as stix --out bundle.json\n  fieldrange key issuer badge.jwk\n  fieldrange export runs/oldsmar-7 --as badge --calls calls.jsonl --for ann --key badge.jwk --out ann.jwt\n\nQuestions are exported by `fieldrange quiz --export`."
+    )]
+    Export(ExportArgs),
+    /// Make a labelled data set: runs of scenarios over seeds, split into training and test.
+    #[command(
+        after_help = "Example:\n  fieldrange dataset --scenario first-shift --scenario breaker-sweep --train 1-8 --test 9-10 --out data\n\nIts README.md is the data sheet."
+    )]
+    Dataset(DatasetArgs),
+    /// Score any product's alerts by the law that trainees are scored by.
+    #[command(
+        after_help = "Example:\n  fieldrange judge --alerts eve.json runs/oldsmar-7\n\nReads Suricata's EVE JSON, Zeek's notice.log, findings.jsonl, and CSV with the columns time, name, src, dst and, if there,\nseverity (low, medium, high) and technique. Alerts of one name on one pair within 15 minutes are one call."
+    )]
+    Judge(JudgeArgs),
+    /// Make a key: an issuer's, which signs badges, or an event's, from which the flags of a contest come.
+    #[command(
+        after_help = "Example:\n  fieldrange key issuer badge.jwk\n\nThe file can be read by its owner alone. The public half lies beside it as badge.pub.jwk."
+    )]
+    Key(KeyArgs),
     /// Say for each hostile step what the plant would have suffered without it.
     #[command(after_help = "Example:\n  fieldrange blame runs/oldsmar-7")]
     Blame(BlameArgs),
@@ -335,6 +356,127 @@ pub(crate) struct ReportArgs {
     pub(crate) json: bool,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum QuizForm {
+    /// Moodle's GIFT; what it cannot hold lies beside it as Moodle XML.
+    Gift,
+    /// Moodle XML.
+    MoodleXml,
+    /// A challenge.yml for each question, as ctfcli takes them for CTFd.
+    Ctfd,
+    /// Statements for a learning record store; needs --answers and --for.
+    Xapi,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    /// Every line of the account, a row each.
+    Csv,
+    /// The whole score.
+    Json,
+    /// A layer for ATT&CK Navigator: what the run holds or, with --calls, what was found of it.
+    Navigator,
+    /// Indicators as a STIX 2.1 bundle, anonymised.
+    Stix,
+    /// An Open Badges 3.0 credential, signed.
+    Badge,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Directory of the run; with csv and json of several.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// What to write.
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(crate) form: ExportForm,
+    /// Calls, one JSON object per line; with several runs once for each, in the same order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calls: Vec<PathBuf>,
+    /// How the calls came about.
+    #[arg(long, value_enum, default_value = "live")]
+    pub(crate) calls_were: Form,
+    /// Who handed in.
+    #[arg(long = "for", value_name = "NAME")]
+    pub(crate) whose: Option<String>,
+    /// The issuer's private key, for a badge.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Name of the issuer, for a badge.
+    #[arg(long, value_name = "NAME", default_value = "A Fieldrange")]
+    pub(crate) issuer: String,
+    /// Points in part D that a badge asks for.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) pass: f64,
+    /// The day from which a badge holds. Default: today, UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// File to write. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+/// `1-8`, or one number.
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err("write the first and the last seed, as in 1-8".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    /// Scenario; see `fieldrange list scenarios`. May be given several times.
+    #[arg(long = "scenario", value_name = "NAME", required = true)]
+    pub(crate) scenarios: Vec<String>,
+    /// Seeds of the runs to learn from.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
+    pub(crate) train: RangeInclusive<u64>,
+    /// Seeds of the runs to test on; none of them may be in --train.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
+    pub(crate) test: RangeInclusive<u64>,
+    /// Draw the cause of each run from its seed: attack, fault or authorised work.
+    #[arg(long)]
+    pub(crate) blind: bool,
+    /// Directory for it; must be empty or new.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Directory of the run that the alerts are on. Several are judged one by one.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Alerts; with several runs once for each, in the same order.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) alerts: Vec<PathBuf>,
+    /// Say what became of every step and call.
+    #[arg(long)]
+    pub(crate) lines: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// Ed25519, as a JWK: signs badges.
+    Issuer,
+    /// 32 random octets in hexadecimal: flags come from it.
+    Event,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Whose.
+    #[arg(value_enum)]
+    pub(crate) kind: KeyKind,
+    /// File for it; must be new.
+    pub(crate) file: PathBuf,
+}
+
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[derive(Debug, Args)]
 #[command(group = clap::ArgGroup::new("questions").required(true).args(["run", "domain", "assess", "list"]))]
@@ -371,6 +513,18 @@ pub(crate) struct QuizArgs {
     /// Show the questions without their answers, to be answered on paper or with --answers.
     #[arg(long, conflicts_with_all = ["answers", "solve", "assess"])]
     pub(crate) paper: bool,
+    /// Write the questions for another program; with xapi, what was answered.
+    #[arg(long, value_enum, value_name = "FORM", requires = "out", conflicts_with_all = ["solve", "paper", "assess", "list", "person"])]
+    pub(crate) export: Option<QuizForm>,
+    /// Directory for the export; must be empty or new.
+    #[arg(long, value_name = "DIR", requires = "export")]
+    pub(crate) out: Option<PathBuf>,
+    /// Key of the event, see `fieldrange key`: whoever is right gets a flag that is theirs alone.
+    #[arg(long, value_name = "FILE", requires = "whose")]
+    pub(crate) event_key: Option<PathBuf>,
+    /// Who answers: the name in flags and statements.
+    #[arg(long = "for", value_name = "NAME")]
+    pub(crate) whose: Option<String>,
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,

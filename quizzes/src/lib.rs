@@ -7,17 +7,20 @@
 //! Reading order: [`names`] (what people write, as canonical entities), [`calls`] and [`handed`] (reading and
 //! checking what people hand in), [`mod@score`] (the law of `scoring.md`), [`logs`] and [`view`] (the record as tables), [`bots`] (players
 //! that keep a scenario fair), [`bank`] (questions), [`task`] (things to do), [`elo`] and [`fsrs`] (how hard, and when again), [`progress`] (what a
-//! person knows, and what to ask next), [`debrief`] (the first shift's last page).
+//! person knows, and what to ask next), [`debrief`] (the first shift's last page),
+//! [`judge`] (other people's alerts as calls), [`export`] (what other people's programs read).
 
 pub mod bank;
 pub mod bots;
 pub mod calls;
 pub mod debrief;
 pub mod elo;
+pub mod export;
 pub mod fsrs;
 pub mod handed;
 pub mod hands_on;
 pub mod incident;
+pub mod judge;
 pub mod logs;
 pub mod names;
 pub mod progress;

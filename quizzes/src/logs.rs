@@ -231,7 +231,7 @@ fn io_error(path: &Path) -> impl Fn(io::Error) -> TableError + '_ {
 }
 
 /// Goes through a log; `row` gets the wanted columns in the order asked for. The first `needed` must exist.
-fn read_log(
+pub(crate) fn read_log(
     path: &Path,
     wanted: &[&str],
     needed: usize,

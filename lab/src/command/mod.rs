@@ -2,8 +2,12 @@
 
 pub(crate) mod blame;
 pub(crate) mod check;
+pub(crate) mod dataset;
 pub(crate) mod doctor;
 pub(crate) mod incident;
+pub(crate) mod export;
+pub(crate) mod judge;
+pub(crate) mod key;
 pub(crate) mod list;
 pub(crate) mod pack;
 pub(crate) mod plant;

@@ -201,7 +201,11 @@ fn mark_match(question: &ResolvedQuestion, right: &[char], given: &str) -> Resul
 }
 
 /// The letter given to each item: `BAC` in the order of the items, or `1B 2A 3C` in any order.
-fn match_letters(question: &ResolvedQuestion, items: usize, given: &str) -> Result<Vec<char>, GivenError> {
+pub(crate) fn match_letters(
+    question: &ResolvedQuestion,
+    items: usize,
+    given: &str,
+) -> Result<Vec<char>, GivenError> {
     let wrong = || GivenError::NotAMatch { got: given.to_owned(), items };
     let last = question.options.last().map_or('A', |option| option.letter);
     let mut chosen: Vec<Option<char>> = vec![None; items];

@@ -6,11 +6,13 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
+use quizzes::export::Topic;
 use quizzes::progress::Answered;
 use quizzes::{GeneralBank, GeneralQuestion, Level, Progress, ResolvedQuestion};
 use record::{StartTime, VirtualTime};
 use serde_json::{Value, json};
 
+use super::Sitting;
 use super::asking::{Given, ask};
 use super::printing::{Sum, print_paper, print_solved, print_sum, print_verdict};
 use crate::cli::QuizArgs;
@@ -29,6 +31,15 @@ pub(super) fn quiz(args: &QuizArgs) -> Result<Exit> {
         return list(args, &bank);
     }
     let domains = domains(args, &bank)?;
+    if let Some(form) = args.export {
+        let topic = |name: &&str| {
+            let domain = bank.domain(name)?;
+            let questions = bank.questions_of(name).map(|question| question.resolved(args.seed)).collect();
+            Some(Topic { name: domain.name.clone(), title: domain.title.clone(), questions })
+        };
+        let topics = domains.iter().filter_map(topic).collect();
+        return super::export::export(args, form, topics, &variant(args.seed));
+    }
     let of_domains =
         || bank.questions().iter().filter(|question| domains.contains(&question.domain.as_str()));
     if args.solve || args.paper {
@@ -53,7 +64,18 @@ pub(super) fn quiz(args: &QuizArgs) -> Result<Exit> {
         save(file, &progress.to_json())?;
     }
     tell(args, &bank, &domains, &progress, &asked, &given);
+    // Each question's flag is that of its domain, whichever were asked together.
+    for (question, given) in asked.iter().zip(&given) {
+        let sitting = Sitting { topic: question.domain.clone(), variant: variant(progress.seed()) };
+        let shown = [question.resolved(progress.seed())];
+        super::flags::print(args, &sitting, &shown, std::slice::from_ref(given))?;
+    }
     Ok(Exit::Done)
+}
+
+/// Of general questions it is the order of options that differs.
+fn variant(seed: u64) -> String {
+    format!("seed {seed}")
 }
 
 fn list(args: &QuizArgs, bank: &GeneralBank) -> Result<Exit> {

@@ -1,6 +1,8 @@
 //! `fieldrange quiz`: questions on a run, answered from its record, and questions of the general bank.
 
 mod asking;
+mod export;
+mod flags;
 mod general;
 mod printing;
 
@@ -8,7 +10,9 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use quizzes::export::Topic;
 use quizzes::{QuestionSet, RecordView, ResolvedQuestion};
+use record::RunManifest;
 use serde_json::json;
 
 use self::asking::{Given, ask, read_line_of};
@@ -27,6 +31,13 @@ fn quiz_on_run(args: &QuizArgs, run: &Path) -> Result<Exit> {
     let view = RecordView::open(run)?;
     let set = QuestionSet::named(&view.manifest().scenario)?;
     let questions = set.resolve(&view)?;
+    let manifest = view.manifest();
+    let sitting = Sitting { topic: manifest.scenario.clone(), variant: variant(manifest) };
+    if let Some(form) = args.export {
+        let title = scenarios::Scenario::named(&manifest.scenario)?.texts().title.clone();
+        let topic = Topic { name: sitting.topic, title, questions };
+        return export::export(args, form, vec![topic], &sitting.variant);
+    }
     if args.solve {
         return print_solved(args, &questions);
     }
@@ -41,7 +52,11 @@ fn quiz_on_run(args: &QuizArgs, run: &Path) -> Result<Exit> {
         let rows: Vec<_> =
             questions.iter().zip(&given).map(|(question, given)| given.row(question)).collect();
         let sum = printing::Sum::of(&given);
-        println!("{}", json!({ "run": run, "questions": rows, "right": sum.right, "credit": sum.credit }));
+        let flags = flags::of(args, &sitting, &questions, &given)?;
+        println!(
+            "{}",
+            json!({ "run": run, "questions": rows, "right": sum.right, "credit": sum.credit, "flags": flags })
+        );
         return Ok(Exit::Done);
     }
     if args.answers.is_some() {
@@ -50,14 +65,27 @@ fn quiz_on_run(args: &QuizArgs, run: &Path) -> Result<Exit> {
         }
     }
     print_sum(&given);
+    flags::print(args, &sitting, &questions, &given)?;
     Ok(Exit::Done)
+}
+
+/// What questions were about, as flags and statements name it.
+struct Sitting {
+    topic: String,
+    variant: String,
+}
+
+/// Which of a scenario's runs this is.
+fn variant(manifest: &RunManifest) -> String {
+    let seed = manifest.seed.map_or_else(|| "unknown".to_owned(), |seed| seed.to_string());
+    let settings = manifest.settings.iter().map(|(name, value)| format!(", {name}={value}"));
+    format!("seed {seed}{}", settings.collect::<String>())
 }
 
 /// Answers from a file, one per line, in the order of the questions.
 fn from_file(file: &Path, questions: &[ResolvedQuestion]) -> Result<Vec<Given>> {
     let name = file.display();
-    let text = fs::read_to_string(file).with_context(|| name.to_string())?;
-    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines = lines_of(file)?;
     if lines.len() != questions.len() {
         bail!(
             "{name}: {} answers for {} questions\n  fix: write one answer per line, in the order of the questions; `pass` for none",
@@ -73,6 +101,12 @@ fn from_file(file: &Path, questions: &[ResolvedQuestion]) -> Result<Vec<Given>> 
             read_line_of(question, line).with_context(|| format!("{name}:{}", index + 1))
         })
         .collect()
+}
+
+/// Answers as they were typed.
+fn lines_of(file: &Path) -> Result<Vec<String>> {
+    let text = fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Ok(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect())
 }
 
 fn ask_all(questions: &[ResolvedQuestion]) -> Result<Vec<Given>> {

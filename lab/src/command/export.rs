@@ -1,0 +1,140 @@
+//! `fieldrange export`: what a run came to, for other people's programs.
+
+use std::fs;
+use std::path::Path;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, bail};
+use quizzes::RecordView;
+use quizzes::export::badge::{Award, IssuerKey, badge};
+use quizzes::export::results::{self, Scored as Row};
+use quizzes::export::{navigator, stix};
+use record::{StartTime, VirtualTime};
+
+use super::score::{Scored, scored};
+use crate::cli::{ExportArgs, ExportForm};
+use crate::exit::Exit;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
+    let text = match args.form {
+        ExportForm::Csv | ExportForm::Json => results_of(args)?,
+        ExportForm::Navigator => layer(args)?,
+        ExportForm::Stix => Some(bundle(only(args)?)?),
+        ExportForm::Badge => return give_badge(args),
+    };
+    let Some(text) = text else { return Ok(Exit::Unusable) };
+    write(args, &text)?;
+    Ok(Exit::Done)
+}
+
+fn write(args: &ExportArgs, text: &str) -> Result<()> {
+    match &args.out {
+        Some(file) => fs::write(file, text).with_context(|| file.display().to_string()),
+        None => {
+            print!("{text}");
+            Ok(())
+        }
+    }
+}
+
+fn only(args: &ExportArgs) -> Result<&Path> {
+    match &args.runs[..] {
+        [run] => Ok(run),
+        several => bail!("{} runs\n  fix: name one; csv and json alone take several", several.len()),
+    }
+}
+
+/// The only run with its calls; none where these cannot be read.
+fn only_scored(args: &ExportArgs) -> Result<Option<Scored>> {
+    let [calls] = &args.calls[..] else {
+        bail!("this is about what was called\n  fix: add --calls FILE, once")
+    };
+    scored(only(args)?, calls, args.calls_were)
+}
+
+fn results_of(args: &ExportArgs) -> Result<Option<String>> {
+    if args.calls.len() != args.runs.len() {
+        bail!(
+            "{} runs and {} files of calls\n  fix: give --calls once for each run, in the same order",
+            args.runs.len(),
+            args.calls.len()
+        );
+    }
+    let mut all = Vec::new();
+    for (run, calls) in args.runs.iter().zip(&args.calls) {
+        let Some(one) = scored(run, calls, args.calls_were)? else { return Ok(None) };
+        all.push(one);
+    }
+    let person = args.whose.as_deref();
+    let rows: Vec<Row<'_>> =
+        all.iter().map(|one| Row { manifest: one.view.manifest(), person, score: &one.score }).collect();
+    Ok(Some(match args.form {
+        ExportForm::Csv => results::csv(&rows)?,
+        _ => serde_json::to_string_pretty(&results::json(&rows))? + "\n",
+    }))
+}
+
+fn layer(args: &ExportArgs) -> Result<Option<String>> {
+    let layer = if args.calls.is_empty() {
+        let view = RecordView::open(only(args)?)?;
+        navigator::layer(view.manifest(), view.truth()?, None, None)
+    } else {
+        let Some(Scored { view, score, .. }) = only_scored(args)? else { return Ok(None) };
+        navigator::layer(view.manifest(), view.truth()?, Some(&score), args.whose.as_deref())
+    };
+    Ok(Some(serde_json::to_string_pretty(&layer)? + "\n"))
+}
+
+fn bundle(run: &Path) -> Result<String> {
+    let view = RecordView::open(run)?;
+    let bundle = stix::bundle(stix::Source {
+        manifest: view.manifest(),
+        truth: view.truth()?,
+        names: view.names(),
+        connections: view.conn()?,
+    });
+    Ok(serde_json::to_string_pretty(&bundle)? + "\n")
+}
+
+fn give_badge(args: &ExportArgs) -> Result<Exit> {
+    let (Some(file), Some(person)) = (&args.key, &args.whose) else {
+        bail!(
+            "a badge is signed, and for somebody\n  fix: add --key FILE (see `fieldrange key`) and --for NAME"
+        );
+    };
+    let name = || file.display().to_string();
+    let key = IssuerKey::parse(&fs::read_to_string(file).with_context(name)?).with_context(name)?;
+    let Some(Scored { view, score, .. }) = only_scored(args)? else { return Ok(Exit::Unusable) };
+    let scenario = scenarios::Scenario::named(&view.manifest().scenario)?;
+    let award = Award {
+        issuer: &args.issuer,
+        person,
+        manifest: view.manifest(),
+        title: &scenario.texts().title,
+        score: &score,
+        pass: args.pass,
+        day: day(args)?,
+    };
+    let Some(token) = badge(&key, &award) else {
+        let reached = score.detect.map_or_else(|| "nothing that is scored".to_owned(), |d| format!("{d:.1}"));
+        eprintln!("no badge: {reached} of 100 in part D, {} are asked for", args.pass);
+        return Ok(Exit::FoundWrong);
+    };
+    write(args, &(token + "\n"))?;
+    Ok(Exit::Done)
+}
+
+fn day(args: &ExportArgs) -> Result<StartTime> {
+    let midnight = match &args.date {
+        Some(date) => format!("{date}T00:00:00Z"),
+        None => {
+            let now =
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |span| span.as_secs());
+            let epoch: StartTime = "1970-01-01T00:00:00Z".parse()?;
+            epoch.utc(VirtualTime::from_secs(now / SECONDS_PER_DAY * SECONDS_PER_DAY))
+        }
+    };
+    midnight.parse().with_context(|| format!("{midnight} is no day\n  fix: write --date as in 2026-03-31"))
+}
