@@ -34,7 +34,7 @@ use crate::names::EntityNames;
 /// Most alerts that are read of one file; a product that gives more is not read by anybody.
 pub const ALERTS_MAX: usize = 1_000_000;
 /// What an alert speaks about: the minute before it.
-const LOOKS_BACK: Duration = Duration::from_secs(60);
+const LOOKS_BACK: Duration = Duration::from_mins(1);
 
 /// Why alerts cannot be judged.
 #[derive(Debug, thiserror::Error)]

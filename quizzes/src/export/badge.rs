@@ -69,7 +69,7 @@ impl IssuerKey {
         if jwk.kty != "OKP" || jwk.crv != "Ed25519" {
             return Err(IssuerKeyError::NotAKey);
         }
-        if jwk.x != key.x() { Err(IssuerKeyError::Mismatch) } else { Ok(key) }
+        if jwk.x == key.x() { Ok(key) } else { Err(IssuerKeyError::Mismatch) }
     }
 
     fn x(&self) -> String {

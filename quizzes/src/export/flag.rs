@@ -25,7 +25,7 @@ impl EventKey {
         let digits: Vec<u32> =
             text.trim().chars().map(|c| c.to_digit(16)).collect::<Option<_>>().ok_or(KeyError)?;
         let octets: Vec<u8> = digits.chunks_exact(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect();
-        if octets.len() < KEY_OCTETS || digits.len() % 2 != 0 {
+        if octets.len() < KEY_OCTETS || !digits.len().is_multiple_of(2) {
             return Err(KeyError);
         }
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &octets)))
