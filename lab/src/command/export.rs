@@ -30,13 +30,11 @@ pub(crate) fn export(args: &ExportArgs) -> Result<Exit> {
 }
 
 fn write(args: &ExportArgs, text: &str) -> Result<()> {
-    match &args.out {
-        Some(file) => fs::write(file, text).with_context(|| file.display().to_string()),
-        None => {
-            print!("{text}");
-            Ok(())
-        }
-    }
+    let Some(file) = &args.out else {
+        print!("{text}");
+        return Ok(());
+    };
+    fs::write(file, text).with_context(|| file.display().to_string())
 }
 
 fn only(args: &ExportArgs) -> Result<&Path> {
@@ -127,14 +125,11 @@ fn give_badge(args: &ExportArgs) -> Result<Exit> {
 }
 
 fn day(args: &ExportArgs) -> Result<StartTime> {
-    let midnight = match &args.date {
-        Some(date) => format!("{date}T00:00:00Z"),
-        None => {
-            let now =
-                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |span| span.as_secs());
-            let epoch: StartTime = "1970-01-01T00:00:00Z".parse()?;
-            epoch.utc(VirtualTime::from_secs(now / SECONDS_PER_DAY * SECONDS_PER_DAY))
-        }
+    let today = || {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |span| span.as_secs());
+        VirtualTime::from_secs(now / SECONDS_PER_DAY * SECONDS_PER_DAY)
     };
+    let epoch: StartTime = "1970-01-01T00:00:00Z".parse()?;
+    let midnight = args.date.as_ref().map_or_else(|| epoch.utc(today()), |date| format!("{date}T00:00:00Z"));
     midnight.parse().with_context(|| format!("{midnight} is no day\n  fix: write --date as in 2026-03-31"))
 }

@@ -58,19 +58,20 @@ pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit> {
 fn told(run: &str, judged: &Judged, score: &Score) -> String {
     let detect = score.detect.map_or_else(|| "not scored".to_owned(), |detect| format!("{detect:.1} of 100"));
     let metrics = &score.metrics;
-    let mut line = format!(
-        "{run}: detection {detect}; {} alerts in {} calls, {} of {} attack steps found or claimed, {} false calls",
+    let late = metrics
+        .mean_time_to_detect_s
+        .map(|mean| format!(", {mean:.0} s after first sight"))
+        .unwrap_or_default();
+    let left_out = match judged.left_out {
+        0 => String::new(),
+        count => format!("; {count} alerts lie outside the run or name nothing in it"),
+    };
+    format!(
+        "{run}: detection {detect}; {} alerts in {} calls, {} of {} attack steps found or claimed, {} false calls{late}{left_out}",
         judged.alerts,
         judged.calls.len(),
         metrics.found + metrics.claimed,
         metrics.attack_steps,
         metrics.false_calls
-    );
-    if let Some(mean) = metrics.mean_time_to_detect_s {
-        line += &format!(", {mean:.0} s after first sight");
-    }
-    if judged.left_out > 0 {
-        line += &format!("; {} alerts lie outside the run or name nothing in it", judged.left_out);
-    }
-    line
+    )
 }

@@ -69,9 +69,10 @@ fn in_ctfd(args: &QuizArgs, topics: &[Topic], variant: &str) -> Result<(Vec<Expo
         files.extend(made);
         left_out.extend(left);
     }
-    let told = match left_out.is_empty() {
-        true => String::new(),
-        false => format!("; left out, since no flag can be their answer: {}", left_out.join(", ")),
+    let told = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!("; left out, since no flag can be their answer: {}", left_out.join(", "))
     };
     Ok((files, told))
 }
