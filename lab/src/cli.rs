@@ -640,6 +640,17 @@ pub(crate) enum IncidentWhat {
         /// Who handed them in.
         #[arg(long = "for", value_name = "NAME")]
         whose: String,
+        /// Private key that signs the line; see `fieldrange key issuer`.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
+    /// Say whether a line of a score is as it was signed.
+    Check {
+        /// The line.
+        line: String,
+        /// Public key of whoever signed it.
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
     },
     /// Tell what happened.
     Tell {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use quizzes::export::badge::{IssuerKey, is_signed};
 use quizzes::incident::Twelve;
 use quizzes::{RecordView, ScoreInput, read_calls};
 use record::{Role, RunReader};
@@ -32,7 +33,8 @@ pub(crate) fn incident(args: &IncidentArgs) -> Result<Exit> {
             Ok(Exit::Done)
         }
         IncidentWhat::Play { code, out } => play(*code, out),
-        IncidentWhat::Score { code, calls, whose } => score(*code, calls, whose),
+        IncidentWhat::Score { code, calls, whose, key } => score(*code, calls, whose, key.as_deref()),
+        IncidentWhat::Check { line, key } => check(line, key),
         IncidentWhat::Tell { code, key } => tell(*code, *key),
     }
 }
@@ -71,9 +73,13 @@ fn play(code: Twelve, out: &Path) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn score(code: Twelve, calls: &Path, whose: &str) -> Result<Exit> {
+fn score(code: Twelve, calls: &Path, whose: &str, key: Option<&Path>) -> Result<Exit> {
+    // Before the run: a key that cannot be read is told at once.
+    let key = key
+        .map(|path| IssuerKey::parse(&read(path)?).with_context(|| path.display().to_string()))
+        .transpose()?;
     let name = calls.display().to_string();
-    let text = fs::read_to_string(calls).with_context(|| name.clone())?;
+    let text = read(calls)?;
     let scratch = tempfile::tempdir().context("no room for a scratch directory")?;
     let whole = scratch.path().join("run");
     made(code, &whole)?;
@@ -100,8 +106,30 @@ fn score(code: Twelve, calls: &Path, whose: &str) -> Result<Exit> {
         false_call_weight: None,
     });
     let detect = score.detect.map_or_else(|| "-".to_owned(), |detect| format!("{detect:.1}"));
-    println!("fieldrange incident {code}  {whose}  detection {detect}  calls {}", calls.len());
+    let line = format!("fieldrange incident {code}  {whose}  detection {detect}  calls {}", calls.len());
+    match key {
+        Some(key) => println!("{line}{SIGNED}{}", key.sign_text(&line)),
+        None => println!("{line}"),
+    }
     Ok(Exit::Done)
+}
+
+/// Between a line and its signature.
+const SIGNED: &str = "  signed ";
+
+fn check(line: &str, key: &Path) -> Result<Exit> {
+    let Some((said, signature)) = line.trim().rsplit_once(SIGNED) else {
+        bail!(
+            "this line is not signed\n  fix: hand over the whole line, and sign it with `incident score --key FILE`"
+        );
+    };
+    let holds = is_signed(&read(key)?, said, signature).with_context(|| key.display().to_string())?;
+    println!("{}", if holds { "as it was signed" } else { "altered, or signed with another key" });
+    Ok(if holds { Exit::Done } else { Exit::FoundWrong })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| path.display().to_string())
 }
 
 fn tell(code: Twelve, key: Twelve) -> Result<Exit> {

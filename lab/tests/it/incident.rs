@@ -30,6 +30,24 @@ fn the_line_of_a_score_tells_nothing_and_the_key_tells_all() {
     fs::write(&calls, "").unwrap();
     let line = done(["incident", "score", CODE, "--calls", calls.to_str().unwrap(), "--for", "ann"]);
     assert_eq!(line, format!("fieldrange incident {CODE}  ann  detection 0.0  calls 0\n"));
+    let key = scratch.path().join("me.jwk");
+    done(["key", "issuer", key.to_str().unwrap()]);
+    let signed = done([
+        "incident",
+        "score",
+        CODE,
+        "--calls",
+        calls.to_str().unwrap(),
+        "--for",
+        "ann",
+        "--key",
+        key.to_str().unwrap(),
+    ]);
+    let public = scratch.path().join("me.pub.jwk");
+    done(["incident", "check", signed.trim(), "--key", public.to_str().unwrap()]);
+    let better = signed.trim().replace("detection 0.0", "detection 99.0");
+    let altered = fieldrange(["incident", "check", &better, "--key", public.to_str().unwrap()]);
+    assert_eq!(altered.status.code(), Some(1));
     let wrong = fieldrange(["incident", "tell", CODE, "0000-0000-0000"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(wrong.stdout.is_empty());

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use record::{RunManifest, StartTime, VirtualTime};
 use ring::rand::{SecureRandom, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair};
+use ring::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -91,6 +91,11 @@ impl IssuerKey {
         format!("did:jwk:{}", URL_SAFE_NO_PAD.encode(self.public_jwk().to_string()))
     }
 
+    /// Signs a text: Ed25519 (RFC 8032), in base64url.
+    pub fn sign_text(&self, text: &str) -> String {
+        URL_SAFE_NO_PAD.encode(self.pair.sign(text.as_bytes()))
+    }
+
     /// A compact JWS over a payload (RFC 7515, section 7.1).
     fn sign(&self, payload: &Value) -> String {
         let header = json!({ "alg": "EdDSA", "jwk": self.public_jwk(), "typ": "JWT" });
@@ -99,6 +104,18 @@ impl IssuerKey {
         let signature = URL_SAFE_NO_PAD.encode(self.pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
+}
+
+/// Whether the holder of a key signed a text. `jwk` is the public half, or both.
+///
+/// # Errors
+/// The JWK is no Ed25519 key.
+pub fn is_signed(jwk: &str, text: &str, signature: &str) -> Result<bool, IssuerKeyError> {
+    let jwk: Value = serde_json::from_str(jwk).map_err(|_| IssuerKeyError::NotAKey)?;
+    let x = jwk["x"].as_str().filter(|_| jwk["crv"] == "Ed25519").ok_or(IssuerKeyError::NotAKey)?;
+    let x = URL_SAFE_NO_PAD.decode(x).map_err(|_| IssuerKeyError::NotAKey)?;
+    let Ok(signature) = URL_SAFE_NO_PAD.decode(signature) else { return Ok(false) };
+    Ok(UnparsedPublicKey::new(&ED25519, x).verify(text.as_bytes(), &signature).is_ok())
 }
 
 /// What a badge is given for.
@@ -170,6 +187,25 @@ mod tests {
     use super::*;
 
     /// RFC 8037, appendices A.1, A.2 and A.4: key, public key, and a signature made with it.
+    #[test]
+    fn a_text_is_signed_by_its_key_and_by_no_other() {
+        // RFC 8032, section 7.1, test 1: the empty text.
+        let rfc = IssuerKey::of([
+            0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+            0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+        ])
+        .unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(rfc.sign_text("")).unwrap();
+        assert_eq!(signature[..8], [0xe5, 0x56, 0x43, 0x00, 0xc3, 0x60, 0xac, 0x72]);
+        let (public, line) = (rfc.public_jwk().to_string(), "ann  detection 78.2");
+        assert_eq!(is_signed(&public, line, &rfc.sign_text(line)), Ok(true));
+        assert_eq!(is_signed(&public, "ann  detection 98.2", &rfc.sign_text(line)), Ok(false));
+        assert_eq!(is_signed(&public, line, "no signature"), Ok(false));
+        let other = IssuerKey::of([7; 32]).unwrap().public_jwk().to_string();
+        assert_eq!(is_signed(&other, line, &rfc.sign_text(line)), Ok(false));
+        assert_eq!(is_signed("{}", line, ""), Err(IssuerKeyError::NotAKey));
+    }
+
     #[test]
     fn keys_and_signatures_are_those_of_the_standard() {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
