@@ -5,12 +5,10 @@ set -euo pipefail
 fieldrange=$1
 work=$2/exports
 tools=${FIELDRANGE_CI_TOOLS:-${TMPDIR:-/tmp}/fieldrange-ci-tools}
-if ! "$tools/exports/bin/python" -c 'import pygiftparser, moodle_questions, moodle_xml_parser, ctfcli, tincan, stix2, stix2validator, mitreattack, jwt, jwcrypto, openbadgeslib, pandas' 2>/dev/null; then
+if ! "$tools/exports/bin/python" -c 'import pygiftparser, moodle_xml_parser, ctfcli, tincan, stix2, stix2validator, mitreattack, jwt, jwcrypto, openbadgeslib, pandas' 2>/dev/null; then
     python3 -m venv "$tools/exports"
     "$tools/exports/bin/pip" install -q 'pygiftparser==1.1' 'moodle-xml-parser==0.3.*' 'ctfcli==0.1.*' 'tincan==1.*' 'stix2==3.*' \
         'stix2-validator==3.*' 'mitreattack-python==6.*' 'pyjwt==2.*' 'jwcrypto==1.*' 'openbadgeslib==4.*' 'pandas==3.*'
-    # Its list of what it needs names an XML library that it works without.
-    "$tools/exports/bin/pip" install -q --no-deps 'moodle-questions==0.2.*'
 fi
 rm -rf "$work" && mkdir -p "$work"
 

@@ -1,12 +1,15 @@
 //! The command line: what can be asked, with an example in every help text.
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use quizzes::incident::Twelve;
 
+use crate::command::dataset::DatasetArgs;
+use crate::command::export::ExportArgs;
+use crate::command::judge::JudgeArgs;
+use crate::command::key::KeyArgs;
 use crate::uplinks::UplinkArgs;
 
 /// An industrial control system lab in one program.
@@ -366,115 +369,6 @@ pub(crate) enum QuizForm {
     Ctfd,
     /// Statements for a learning record store; needs --answers and --for.
     Xapi,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportForm {
-    /// Every line of the account, a row each.
-    Csv,
-    /// The whole score.
-    Json,
-    /// A layer for ATT&CK Navigator: what the run holds or, with --calls, what was found of it.
-    Navigator,
-    /// Indicators as a STIX 2.1 bundle, anonymised.
-    Stix,
-    /// An Open Badges 3.0 credential, signed.
-    Badge,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExportArgs {
-    /// Directory of the run; with csv and json of several.
-    #[arg(required = true)]
-    pub(crate) runs: Vec<PathBuf>,
-    /// What to write.
-    #[arg(long = "as", value_enum, value_name = "FORM")]
-    pub(crate) form: ExportForm,
-    /// Calls, one JSON object per line; with several runs once for each, in the same order.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) calls: Vec<PathBuf>,
-    /// How the calls came about.
-    #[arg(long, value_enum, default_value = "live")]
-    pub(crate) calls_were: Form,
-    /// Who handed in.
-    #[arg(long = "for", value_name = "NAME")]
-    pub(crate) whose: Option<String>,
-    /// The issuer's private key, for a badge.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) key: Option<PathBuf>,
-    /// Name of the issuer, for a badge.
-    #[arg(long, value_name = "NAME", default_value = "A Fieldrange")]
-    pub(crate) issuer: String,
-    /// Points in part D that a badge asks for.
-    #[arg(long, default_value_t = 60.0)]
-    pub(crate) pass: f64,
-    /// The day from which a badge holds. Default: today, UTC.
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    pub(crate) date: Option<String>,
-    /// File to write. Default: standard output.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) out: Option<PathBuf>,
-}
-
-/// `1-8`, or one number.
-fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
-    let (first, last) = text.split_once('-').unwrap_or((text, text));
-    match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
-        _ => Err("write the first and the last seed, as in 1-8".to_owned()),
-    }
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DatasetArgs {
-    /// Scenario; see `fieldrange list scenarios`. May be given several times.
-    #[arg(long = "scenario", value_name = "NAME", required = true)]
-    pub(crate) scenarios: Vec<String>,
-    /// Seeds of the runs to learn from.
-    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
-    pub(crate) train: RangeInclusive<u64>,
-    /// Seeds of the runs to test on; none of them may be in --train.
-    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
-    pub(crate) test: RangeInclusive<u64>,
-    /// Draw the cause of each run from its seed: attack, fault or authorised work.
-    #[arg(long)]
-    pub(crate) blind: bool,
-    /// Directory for it; must be empty or new.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) out: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct JudgeArgs {
-    /// Directory of the run that the alerts are on. Several are judged one by one.
-    #[arg(required = true)]
-    pub(crate) runs: Vec<PathBuf>,
-    /// Alerts; with several runs once for each, in the same order.
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) alerts: Vec<PathBuf>,
-    /// Say what became of every step and call.
-    #[arg(long)]
-    pub(crate) lines: bool,
-    /// Print the result as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum KeyKind {
-    /// Ed25519, as a JWK: signs badges.
-    Issuer,
-    /// 32 random octets in hexadecimal: flags come from it.
-    Event,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct KeyArgs {
-    /// Whose.
-    #[arg(value_enum)]
-    pub(crate) kind: KeyKind,
-    /// File for it; must be new.
-    pub(crate) file: PathBuf,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]

@@ -2,19 +2,49 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use quizzes::export::labels;
 use record::Verdict;
 use serde::Serialize;
 
-use crate::cli::{DatasetArgs, WhichRun};
+use crate::cli::WhichRun;
 use crate::exit::Exit;
 use crate::kernel_thread::on_kernel_thread;
 use crate::order::order;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, Outcome, VERSION, record_run};
+
+/// `1-8`, or one number.
+fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    match (first.parse::<u64>(), last.parse::<u64>()) {
+        (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+        _ => Err("write the first and the last seed, as in 1-8".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatasetArgs {
+    /// Scenario; see `fieldrange list scenarios`. May be given several times.
+    #[arg(long = "scenario", value_name = "NAME", required = true)]
+    pub(crate) scenarios: Vec<String>,
+    /// Seeds of the runs to learn from.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
+    pub(crate) train: RangeInclusive<u64>,
+    /// Seeds of the runs to test on; none of them may be in --train.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = seeds)]
+    pub(crate) test: RangeInclusive<u64>,
+    /// Draw the cause of each run from its seed: attack, fault or authorised work.
+    #[arg(long)]
+    pub(crate) blind: bool,
+    /// Directory for it; must be empty or new.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
 
 #[derive(Serialize)]
 struct Row {
@@ -112,7 +142,7 @@ fn one(args: &DatasetArgs, scenario: &str, split: &'static str, seed: u64) -> Re
 /// The data sheet: what there is, how it came about, what it is good for and what not.
 fn sheet(args: &DatasetArgs, rows: &[Row]) -> String {
     let mut text = String::from("# A labelled data set of an industrial control system (EXERCISE)\n\n");
-    let seeds = |range: &std::ops::RangeInclusive<u64>| format!("{} to {}", range.start(), range.end());
+    let seeds = |range: &RangeInclusive<u64>| format!("{} to {}", range.start(), range.end());
     let blind = if args.blind { " --blind" } else { "" };
     let named: String = args.scenarios.iter().fold(String::new(), |mut all, name| {
         let _ = write!(all, " --scenario {name}");

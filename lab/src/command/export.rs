@@ -1,10 +1,11 @@
 //! `fieldrange export`: what a run came to, for other people's programs.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
 use quizzes::RecordView;
 use quizzes::export::badge::{Award, IssuerKey, badge};
 use quizzes::export::results::{self, Scored as Row};
@@ -12,8 +13,56 @@ use quizzes::export::{navigator, stix};
 use record::{StartTime, VirtualTime};
 
 use super::score::{Scored, scored};
-use crate::cli::{ExportArgs, ExportForm};
+use crate::cli::Form;
 use crate::exit::Exit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportForm {
+    /// Every line of the account, a row each.
+    Csv,
+    /// The whole score.
+    Json,
+    /// A layer for ATT&CK Navigator: what the run holds or, with --calls, what was found of it.
+    Navigator,
+    /// Indicators as a STIX 2.1 bundle, anonymised.
+    Stix,
+    /// An Open Badges 3.0 credential, signed.
+    Badge,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// Directory of the run; with csv and json of several.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// What to write.
+    #[arg(long = "as", value_enum, value_name = "FORM")]
+    pub(crate) form: ExportForm,
+    /// Calls, one JSON object per line; with several runs once for each, in the same order.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) calls: Vec<PathBuf>,
+    /// How the calls came about.
+    #[arg(long, value_enum, default_value = "live")]
+    pub(crate) calls_were: Form,
+    /// Who handed in.
+    #[arg(long = "for", value_name = "NAME")]
+    pub(crate) whose: Option<String>,
+    /// The issuer's private key, for a badge.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
+    /// Name of the issuer, for a badge.
+    #[arg(long, value_name = "NAME", default_value = "A Fieldrange")]
+    pub(crate) issuer: String,
+    /// Points in part D that a badge asks for.
+    #[arg(long, default_value_t = 60.0)]
+    pub(crate) pass: f64,
+    /// The day from which a badge holds. Default: today, UTC.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) date: Option<String>,
+    /// File to write. Default: standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+}
 
 const SECONDS_PER_DAY: u64 = 86_400;
 

@@ -1,14 +1,32 @@
 //! `fieldrange judge`: any product's alerts, scored by the law that trainees are scored by.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
+use clap::Args;
 use quizzes::judge::{Judged, read_alerts};
 use quizzes::{RecordView, Score, ScoreInput};
 use record::{Role, RunReader};
 use serde_json::{Value, json};
 
 use super::score::print_score;
-use crate::cli::JudgeArgs;
 use crate::exit::Exit;
+
+#[derive(Debug, Args)]
+pub(crate) struct JudgeArgs {
+    /// Directory of the run that the alerts are on. Several are judged one by one.
+    #[arg(required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+    /// Alerts; with several runs once for each, in the same order.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) alerts: Vec<PathBuf>,
+    /// Say what became of every step and call.
+    #[arg(long)]
+    pub(crate) lines: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 pub(crate) fn judge(args: &JudgeArgs) -> Result<Exit> {
     if args.alerts.len() != args.runs.len() {

@@ -3,14 +3,31 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use clap::{Args, ValueEnum};
 use quizzes::export::badge::IssuerKey;
 use quizzes::export::flag::KEY_OCTETS;
 
-use crate::cli::{KeyArgs, KeyKind};
 use crate::exit::Exit;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// Ed25519, as a JWK: signs badges.
+    Issuer,
+    /// 32 random octets in hexadecimal: flags come from it.
+    Event,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Whose.
+    #[arg(value_enum)]
+    pub(crate) kind: KeyKind,
+    /// File for it; must be new.
+    pub(crate) file: PathBuf,
+}
 
 /// Its owner reads and writes it, nobody else.
 const SECRET: u32 = 0o600;

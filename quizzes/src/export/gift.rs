@@ -25,7 +25,11 @@ pub fn gift(topics: &[Topic]) -> String {
     for topic in topics {
         let questions: Vec<_> = topic.questions.iter().filter(|question| fits(question)).collect();
         if !questions.is_empty() {
-            let _ = write!(text, "\n$CATEGORY: $course$/top/Fieldrange/{}\n", one_line(&topic.title));
+            let _ = write!(
+                text,
+                "\n$CATEGORY: $course$/top/Fieldrange/{}\n",
+                one_line(&super::category(&topic.title))
+            );
         }
         for question in questions {
             let _ = write!(

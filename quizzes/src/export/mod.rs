@@ -77,6 +77,11 @@ pub(crate) fn uuid_in(namespace: [u8; 16], name: &str) -> String {
     [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
 }
 
+/// A title as the name of one category: Moodle parts categories at a single stroke.
+pub(crate) fn category(title: &str) -> String {
+    title.replace('/', "//")
+}
+
 /// The text of a right letter.
 pub(crate) fn option_text(question: &ResolvedQuestion, letter: char) -> &str {
     let found = question.options.iter().find(|option| option.letter == letter);

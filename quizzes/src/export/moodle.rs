@@ -30,7 +30,7 @@ pub fn moodle_xml(topics: &[Topic]) -> String {
         let _ = write!(
             text,
             "<question type=\"category\">\n<category><text>$course$/top/Fieldrange/{}</text></category>\n<info format=\"plain_text\"><text>EXERCISE</text></info>\n</question>\n",
-            xml(&topic.title)
+            xml(&super::category(&topic.title))
         );
         for question in &topic.questions {
             write_question(&mut text, question);
@@ -57,7 +57,7 @@ fn write_question(text: &mut String, question: &ResolvedQuestion) {
     if kind != "cloze" {
         text.push_str("<defaultgrade>1</defaultgrade>\n");
     }
-    let costs: f64 = question.hints.iter().map(|hint| hint.cost).sum();
+    let costs = question.hints.iter().fold(0.0, |sum, hint| sum + hint.cost);
     let penalty = costs / question.hints.len().max(1) as f64;
     let _ = write!(
         text,

@@ -12,8 +12,9 @@ use crate::score::{Outcome, Score, Subject};
 const MISSED: &str = "#e08214";
 const SEEN: &str = "#5aae61";
 
-/// One layer: a technique for every attack step of the truth. With a score, 100 where every step of the technique was
-/// found, 0 where none was, and the share in between; without one each has the number of its steps.
+/// One layer: a technique for every attack step of the truth. With a score, the mean over its steps: 100 for one that was
+/// found, 50 for one that was claimed or seen by what it did alone, 0 for one that was missed; without a score each has the
+/// number of its steps.
 pub fn layer(
     manifest: &RunManifest,
     truth: &[TruthStep],
@@ -72,24 +73,24 @@ fn entry(technique: attack::Technique, steps: &[&TruthStep], score: Option<&Scor
             None => format!("{}: {}", step.step, step.summary),
         })
         .collect();
-    let found = steps.iter().filter(|step| fate(step).is_some_and(|(found, _)| found)).count();
+    let found: f64 = steps.iter().filter_map(|step| Some(fate(step)?.0)).sum();
     let figure = match score {
-        Some(_) => (100.0 * found as f64 / steps.len().max(1) as f64).round(),
+        Some(_) => (100.0 * found / steps.len().max(1) as f64).round(),
         None => steps.len() as f64,
     };
     json!({ "techniqueID": technique.id, "score": figure, "enabled": true, "comment": told.join("\n"),
         "metadata": [{ "name": "steps", "value": steps.len().to_string() }] })
 }
 
-/// Whether a step was found, and in which way.
-fn fate(score: &Score, step: &str) -> (bool, &'static str) {
+/// How far a step was found, 0 to 1, and in which way.
+fn fate(score: &Score, step: &str) -> (f64, &'static str) {
     let line = score.lines.iter().find(|line| line.subject == Subject::Step(step.to_owned()));
     match line.map(|line| line.outcome) {
-        Some(Outcome::Found) => (true, "found"),
-        Some(Outcome::Claimed) => (true, "claimed"),
-        Some(Outcome::Revised) => (true, "found, technique mended later"),
-        Some(Outcome::Consequence) => (true, "seen by what it did"),
-        Some(_) => (false, "missed"),
-        None => (false, "not to be seen in this role"),
+        Some(Outcome::Found) => (1.0, "found"),
+        Some(Outcome::Claimed) => (0.5, "claimed"),
+        Some(Outcome::Revised) => (1.0, "found, technique mended later"),
+        Some(Outcome::Consequence) => (0.5, "seen by what it did"),
+        Some(_) => (0.0, "missed"),
+        None => (0.0, "not to be seen in this role"),
     }
 }

@@ -21,6 +21,9 @@ use crate::names::EntityNames;
 /// Namespace of observables (STIX 2.1, section 2.9).
 const OBSERVABLES: [u8; 16] =
     [0x00, 0xab, 0xed, 0xb4, 0xaa, 0x42, 0x46, 0x6c, 0x9c, 0x01, 0xfe, 0xd2, 0x33, 0x15, 0xa9, 0xb7];
+/// Networks of RFC 5737 for hosts that acted, and for hosts that were acted on.
+const ACTORS: &str = "198.51.100.";
+const ASSETS: &str = "192.0.2.";
 /// Hosts that a documentation network has room for.
 const HOSTS_MAX: usize = 254;
 
@@ -132,13 +135,12 @@ impl<'a> Maker<'a> {
         if let Some(address) = self.pseudonyms.get(&entity) {
             return Some(address.clone());
         }
-        let (network, count) =
-            if acted { ("198.51.100", &mut self.actors) } else { ("192.0.2", &mut self.assets) };
+        let (network, count) = if acted { (ACTORS, &mut self.actors) } else { (ASSETS, &mut self.assets) };
         if *count >= HOSTS_MAX {
             return None;
         }
         *count += 1;
-        let address = format!("{network}.{count}");
+        let address = format!("{network}{count}");
         self.pseudonyms.insert(entity, address.clone());
         Some(address)
     }
@@ -212,7 +214,9 @@ impl<'a> Maker<'a> {
             Some(port) => format!("{address} opens connections to port {port}"),
             None => format!("{address} acts"),
         };
-        let object = json!({ "type": "indicator", "name": name, "indicator_types": ["malicious-activity"],
+        // What was acted on before, and now acts, is somebody's tool.
+        let kind = if address.starts_with(ASSETS) { "compromised" } else { "malicious-activity" };
+        let object = json!({ "type": "indicator", "name": name, "indicator_types": [kind],
             "pattern": pattern, "pattern_type": "stix",
             "valid_from": exact(&self.source.manifest.start.utc(from)) });
         self.add("indicator", &pattern, object, Some(from))

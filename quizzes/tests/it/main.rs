@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 mod bots;
+mod exports;
 mod fixtures;
 mod general;
 mod made_up_run;
