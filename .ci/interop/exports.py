@@ -391,6 +391,13 @@ def check_dataset(work):
             assert step.start_s - 0.01 <= row[3] - origin <= step.end_s + 60, (run.run, row)
         joined += len(labels)
         assert both[both.label == "attack"]["frame.number"].nunique() == run.attack_frames
+    # The lines of the data sheet, as they stand there.
+    lines = re.search(r"```python\n(.*?)```", (data / "README.md").read_text(), re.S).group(1).replace("RUN", "first-shift-1")
+    os.chdir(data)
+    names = {}
+    exec(lines, names)  # noqa: S102
+    assert len(names["frames"]) == runs[runs.run == "train/first-shift-1"].frames.iloc[0]
+    assert (names["frames"].label != "ordinary").sum() == names["labels"].frame.nunique() > 0
     print(f"data set in pandas and tshark: {len(runs)} runs, {runs.frames.sum()} frames, {joined} labels {sorted(labels_seen)}")
 
 

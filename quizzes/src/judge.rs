@@ -10,7 +10,7 @@
 //! | form | time | machines | how sure |
 //! |---|---|---|---|
 //! | EVE, `event_type` alert | `timestamp` | `src_ip`, `dest_ip` | severity 1 high, 2 mid, others low |
-//! | Zeek notice | `ts` | `id.orig_h`, `id.resp_h`, else `src`, `dst` | mid |
+//! | Zeek notice | `ts` | `id.orig_h`, `id.resp_h`, else `src`, `dst` | low: a notice does not say |
 //! | findings | `t` | `entities` | level: low, medium, high and above; informational ones are left out |
 //! | CSV | `time` (s of the run or since 1970, or UTC) | `src`, `dst` | `severity`: low, mid or medium, high or critical |
 //!
@@ -238,7 +238,7 @@ fn notices(path: &Path, start: StartTime, alerts: &mut Vec<Alert>) -> Result<(),
                 name: note.clone().ok_or("no note")?,
                 ends: ends.cloned().collect(),
                 technique: None,
-                confidence: Confidence::Mid,
+                confidence: Confidence::Low,
             });
         }
         Ok(())
@@ -372,7 +372,7 @@ mod tests {
         let call = one(
             "#separator \\x09\n#fields\tts\tid.orig_h\tid.resp_h\tnote\n1772431300.500000\t192.168.1.77\t192.168.1.101\tScan::Port_Scan\n",
         );
-        assert_eq!((call.confidence, call.technique), (Confidence::Mid, None));
+        assert_eq!((call.confidence, call.technique), (Confidence::Low, None));
         one(r#"{"ts":1772431300.5,"note":"X::Y","src":"192.168.1.77","dst":"192.168.1.101"}"#);
         one("time,name,src,dst,severity,technique\n100.5,write,192.168.1.77,192.168.1.101,medium,T9999\n");
         one("name,dst,src,time\nwrite,PLC-1,laptop,2026-03-02 07:01:40.5+01:00\n");
