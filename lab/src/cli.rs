@@ -103,9 +103,9 @@ pub(crate) enum Command {
         after_help = "Example:\n  fieldrange sense -r runs/oldsmar-7/span.pcapng --log-dir logs\n\nOf a capture in a record, site and start are taken from the run.json beside it.\nExit codes: 0 done; 1 with --strict, findings of medium or above; 2 the input was not usable, or the capture is\ndamaged (what could be read was written)."
     )]
     Sense(Box<sensor::cli::SensorArgs>),
-    /// Score calls against the ground truth of a run.
+    /// Score calls, a report and what was done against the ground truth of a run and its twins.
     #[command(
-        after_help = "Example:\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl\n\nA call is one JSON object per line:\n  {\"id\":1,\"t\":19900,\"interval\":[19800,19890],\"entities\":[\"host:hmi\",\"device:PLC-1\",\"point:NAOH.SP\"],\"verdict\":\"attack\",\"technique\":\"T0836\",\"confidence\":\"high\"}"
+        after_help = "Example:\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl\n  fieldrange score runs/oldsmar-7 --calls calls.jsonl --report report.toml\n\nA report is a few lines of TOML; whatever is left out earns nothing:\n  assets = [\"hmi\", \"PLC-1\"]\n  indicators = [\"203.0.113.40\"]\n  root_cause = { verdict = \"attack\", entity = \"vendor-support\", technique = \"T0822\" }\n  event = [{ entity = \"hmi\", technique = \"T0822\" }, { entity = \"NAOH.SP\", technique = \"T0836\" }]\n\nA call is one JSON object per line:\n  {\"id\":1,\"t\":19900,\"interval\":[19800,19890],\"entities\":[\"host:hmi\",\"device:PLC-1\",\"point:NAOH.SP\"],\"verdict\":\"attack\",\"technique\":\"T0836\",\"confidence\":\"high\"}"
     )]
     Score(ScoreArgs),
     /// Write the after-action report of a run: timeline, every point with its reason, the plant with and without.
@@ -319,6 +319,32 @@ pub(crate) enum Form {
     Offline,
 }
 
+impl From<Form> for quizzes::Form {
+    fn from(form: Form) -> Self {
+        match form {
+            Form::Live => Self::Live,
+            Form::Offline => Self::Offline,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// People looked and could act: containment and the plant count too.
+    Active,
+    /// People looked and reported: detection and report alone.
+    Passive,
+}
+
+impl From<Mode> for quizzes::score::total::Mode {
+    fn from(mode: Mode) -> Self {
+        match mode {
+            Mode::Active => Self::Active,
+            Mode::Passive => Self::Passive,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {
     /// Directory of the run.
@@ -329,6 +355,12 @@ pub(crate) struct ScoreArgs {
     /// How the calls came about.
     #[arg(long, value_enum, default_value = "live")]
     pub(crate) form: Form,
+    /// What was written down after the run: assets, order of events, indicators, root cause (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Whether people could act; by default they could where anything came into the run from outside.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
     /// Keep calls and score in this directory.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -348,6 +380,12 @@ pub(crate) struct ReportArgs {
     /// How the calls came about.
     #[arg(long, value_enum, default_value = "live")]
     pub(crate) form: Form,
+    /// What was written down after the run: assets, order of events, indicators, root cause (TOML).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+    /// Whether people could act; by default they could where anything came into the run from outside.
+    #[arg(long, value_enum)]
+    pub(crate) mode: Option<Mode>,
     /// Run it once more with another containment: 'earlier 60', 'without 2', 'instead 1 write NAOH.SP 100'.
     #[arg(long, value_name = "CHANGE")]
     pub(crate) what_if: Option<crate::report::Change>,

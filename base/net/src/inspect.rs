@@ -339,7 +339,7 @@ fn are_addresses_meant(wanted: &ModbusMatch, is_deny: bool, packet: &Packet<'_>)
 }
 
 /// Whether a request looks and changes nothing. What nobody knows may change something.
-fn reads(packet: &Packet<'_>) -> bool {
+pub fn reads(packet: &Packet<'_>) -> bool {
     /// Sub-functions of Diagnostics that return something: query data, the register, counters (the specification,
     /// section 6.8.1).
     const LOOKS: [u16; 10] = [0, 2, 11, 12, 13, 14, 15, 16, 17, 18];

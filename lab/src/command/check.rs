@@ -15,10 +15,14 @@ use crate::kernel_thread::on_kernel_thread;
 use crate::order::order;
 use crate::progress::Progress;
 use crate::recording::{Audience, Drive, record_run};
+use crate::report::{ActingResult, play_acting};
 use crate::side_by_side::in_order;
 
 /// Seeds of a scenario without an attack that are run where none is asked for by name: each is a whole day.
 const QUIET_SEEDS_MAX: u64 = 5;
+
+/// The seed for which the bots that act are played.
+const ACTING_SEED: u64 = 1;
 
 #[derive(Debug, Default, Serialize)]
 struct Row {
@@ -26,6 +30,8 @@ struct Row {
     seed: u64,
     /// D of each bot, in the order of the bots; empty for scenarios without an attack.
     bots: Vec<(String, Option<f64>)>,
+    /// Bots that act; played for the first seed of a scenario, since each of them is a run of its own.
+    acting: Vec<ActingResult>,
     /// Seconds from the first hostile act to the first finding of medium or above.
     first_finding_s: Option<f64>,
     findings_above_low: usize,
@@ -179,6 +185,10 @@ fn check_run(name: &str, seed: u64) -> Result<Row> {
         let results = play_all(&BotInput::of(&view, Role::Analyst)?, Some(false_call_weight(&outcome.truth)));
         row.problems.extend(bands(&results).iter().map(ToString::to_string));
         row.bots = results.iter().map(|result| (result.bot.to_owned(), result.score.detect)).collect();
+        if seed == ACTING_SEED {
+            row.acting = play_acting(&ordered.order, &view)?;
+            row.problems.extend(row.acting.iter().filter_map(ActingResult::problem));
+        }
     }
     Ok(row)
 }
@@ -247,6 +257,10 @@ fn print_row(row: &Row) {
         .bots
         .iter()
         .map(|(bot, detect)| detect.map_or_else(|| format!("{bot} -"), |detect| format!("{bot} {detect:.1}")))
+        .chain(row.acting.iter().map(|it| {
+            let points = it.points.map_or_else(|| "-".to_owned(), |points| format!("{points:.1}"));
+            format!("{} {} {points}", it.bot, it.part)
+        }))
         .collect();
     let first = row.first_finding_s.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1} s"));
     println!(

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use record::RunReader;
 
-use crate::cli::{Form, ReportArgs};
+use super::score::{print_points, written};
+use crate::cli::ReportArgs;
 use crate::exit::Exit;
 use crate::report::{Asked, Courses, Report, compare_html, html};
 
@@ -21,11 +22,11 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit> {
     if args.runs.len() > 1 && args.what_if.is_some() {
         bail!("--what-if asks about one run\n  fix: name one run");
     }
+    if args.runs.len() > 1 && args.report.is_some() {
+        bail!("--report is of one run\n  fix: name one run");
+    }
     same_scenario(&args.runs)?;
-    let form = match args.form {
-        Form::Live => quizzes::Form::Live,
-        Form::Offline => quizzes::Form::Offline,
-    };
+    let form = args.form.into();
     let courses = Courses::default();
     let mut reports = Vec::new();
     for (index, run) in args.runs.iter().enumerate() {
@@ -33,7 +34,14 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit> {
         let text = file.map(|file| fs::read_to_string(file).with_context(|| file.display().to_string()));
         let (name, text) = (file.map(|file| file.display().to_string()), text.transpose()?);
         let calls = name.as_deref().zip(text.as_deref());
-        let asked = Asked { calls, form, what_if: args.what_if.as_ref() };
+        let handed = written(args.report.as_ref())?;
+        let asked = Asked {
+            calls,
+            report: handed.as_ref().map(|(name, text)| (name.as_str(), text.as_str())),
+            form,
+            mode: args.mode.map(Into::into),
+            what_if: args.what_if.as_ref(),
+        };
         let made = Report::of(run, asked, &courses).with_context(|| run.display().to_string())?;
         reports.push((run.display().to_string(), made));
     }
@@ -81,12 +89,7 @@ fn print(name: &str, report: &Report) {
             None => println!("  detection not scored: nothing of what happened could be seen in this role"),
         }
     }
-    if let Some(process) = &report.process {
-        match process.points {
-            Some(points) => println!("  plant {points:.1} of 100: {}", process.why),
-            None => println!("  plant {}", process.why),
-        }
-    }
+    print_points(&report.points);
     for fate in &report.fates {
         let limits: Vec<String> = fate
             .limits

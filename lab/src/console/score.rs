@@ -9,6 +9,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use quizzes::Form;
+use quizzes::score::total::Mode;
 use serde::Deserialize;
 
 use super::access::Sitting;
@@ -31,7 +32,13 @@ async fn report_of(console: &Arc<Console>, play: &Play, change: Option<Change>) 
     let (directory, console) = (PathBuf::from(&play.run.directory), console.clone());
     let make = move || {
         let _place = place;
-        let asked = Asked { calls: Some(("calls", &lines)), form: Form::Live, what_if: change.as_ref() };
+        let asked = Asked {
+            calls: Some(("calls", &lines)),
+            report: None,
+            form: Form::Live,
+            mode: Some(Mode::Active),
+            what_if: change.as_ref(),
+        };
         Report::of(&directory, asked, &console.courses)
     };
     let report = tokio::task::spawn_blocking(make).await.map_err(|error| Problem::bad(error.to_string()))?;
@@ -141,10 +148,14 @@ pub(super) async fn scoreboard(State(console): State<Shared>, sitting: Sitting) 
             (false, _) => "playing".to_owned(),
             (true, false) => "ended".to_owned(),
             (true, true) => match report_of(&console, &play, None).await {
-                Ok(report) => report
-                    .detection
-                    .and_then(|score| score.detect)
-                    .map_or_else(|| "not scored".to_owned(), |detect| format!("{detect:.1}")),
+                Ok(report) => {
+                    let figure = |points: Option<f64>| {
+                        points.map_or_else(|| "not scored".to_owned(), |points| format!("{points:.1}"))
+                    };
+                    let detect = report.detection.as_ref().and_then(|score| score.detect);
+                    let whole = report.points.total.as_ref().and_then(|part| part.points);
+                    format!("{} (D {})", figure(whole), figure(detect))
+                }
                 Err(_) => "no record".to_owned(),
             },
         };
@@ -154,7 +165,7 @@ pub(super) async fn scoreboard(State(console): State<Shared>, sitting: Sitting) 
         section {
             table {
                 caption { "Teams" }
-                thead { tr { th scope="col" { "Team" } th scope="col" { "Exercise" } @if is_facilitator { th.number scope="col" { "Seed" } } th.number scope="col" { "Detection" } } }
+                thead { tr { th scope="col" { "Team" } th scope="col" { "Exercise" } @if is_facilitator { th.number scope="col" { "Seed" } } th.number scope="col" { "Score" } } }
                 tbody { @for (team, title, seed, says) in rows { tr { th scope="row" { (team) } td { (title) } @if is_facilitator { td.number { (seed) } } td.number { (says) } } } }
             }
         }

@@ -26,7 +26,10 @@ fn row(name: &str, report: &Report) -> Markup {
             th scope="row" { (name) }
             td.n { @if let Some(seed) = report.seed { (seed) } }
             td.n { (number(score.and_then(|score| score.detect))) }
-            td.n { (number(report.process.as_ref().and_then(|process| process.points))) }
+            td.n { (number(report.points.containment.as_ref().and_then(|part| part.points))) }
+            td.n { (number(report.points.process.as_ref().and_then(|process| process.points))) }
+            td.n { (number(report.points.recovery.as_ref().and_then(|part| part.points))) }
+            td.n { (number(report.points.total.as_ref().and_then(|part| part.points))) }
             td.n { (clock(earliest(report, |it| !it.steps.is_empty()))) }
             td.n { @if let Some(score) = score { (score.metrics.found) " of " (score.metrics.attack_steps) } }
             td.n { @if let Some(score) = score { (score.metrics.false_calls) } }
@@ -50,7 +53,7 @@ pub(crate) fn compare_html(runs: &[(String, Report)]) -> String {
         h1 { (title) ": " (runs.len()) " runs side by side" }
         table {
             thead { tr {
-                th scope="col" { "Run" } th.n scope="col" { "Seed" } th.n scope="col" { "D" } th.n scope="col" { "P" } th.n scope="col" { "First right call" } th.n scope="col" { "Steps found" }
+                th scope="col" { "Run" } th.n scope="col" { "Seed" } th.n scope="col" { "D" } th.n scope="col" { "C" } th.n scope="col" { "P" } th.n scope="col" { "R" } th.n scope="col" { "S" } th.n scope="col" { "First right call" } th.n scope="col" { "Steps found" }
                 th.n scope="col" { "False calls" } th.n scope="col" { "First action" } th.n scope="col" { "First limit" } th.n scope="col" { "Harm" }
             } }
             tbody { @for (name, report) in &ranked { (row(name, report)) } }

@@ -10,23 +10,30 @@
 //! A run that ended by a panic of a task ends there again; what it had come to until then is its course.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use net::KernelError;
-use record::{OutsideInput, RunManifest, VirtualTime};
+use net::{FirewallEvent, FirewallEventKind, KernelError};
+use record::{OutsideInput, RunManifest, TruthStep, VirtualTime};
 use scenarios::Cast;
 use sim::{HarmReport, Plant, PlantEvent};
+use site::FirewallRule;
 
+use super::talk::{Listener, Talk};
+use super::what_if::{changes_something, writes_to_plant};
 use crate::action::act;
 use crate::assembly::{Assembly, LabError, Watchers};
 use crate::kernel_thread::on_kernel_thread;
+use crate::process_table::ProcessColumns;
 use crate::recording::Order;
 
 /// About as many points as a curve gets.
 const POINTS: u64 = 360;
 /// Share of an instrument's span by which two curves must differ to be worth showing.
 const WORTH_SHOWING: f64 = 0.02;
+/// Values of tags are taken within so long of the end.
+const LAST_NS: u64 = 1_000_000_000;
 /// Runs whose courses are kept.
 const KEPT: usize = 64;
 
@@ -87,6 +94,46 @@ pub(crate) struct Course {
     pub(crate) curves: Curves,
     /// Commands of a person that the lab refused, with its reason.
     pub(crate) refused: Vec<(String, String)>,
+    /// What happened; limits and consequences, which lie in the plant, are not filled in.
+    pub(super) truth: Vec<TruthStep>,
+    /// Who talked with whom; empty where no attack was planned.
+    pub(super) talk: Talk,
+    /// Values of all tags at the end.
+    pub(super) last: BTreeMap<String, f64>,
+    /// Rules that a person added, by time.
+    pub(super) rules: Vec<(VirtualTime, FirewallRule)>,
+    /// When a person first changed something in plant or network.
+    pub(super) first_act: Option<VirtualTime>,
+    /// When a person first wrote to the plant.
+    pub(super) first_write: Option<VirtualTime>,
+}
+
+/// What people did in a course, as the lab took it.
+#[derive(Default)]
+struct Doings {
+    refused: Vec<(String, String)>,
+    rules: Vec<(VirtualTime, FirewallRule)>,
+    first_act: Option<VirtualTime>,
+    first_write: Option<VirtualTime>,
+}
+
+impl Doings {
+    /// Time never goes back: the first is the earliest.
+    fn acted(&mut self, t: VirtualTime) {
+        self.first_act = self.first_act.or(Some(t));
+    }
+
+    /// What was done through the rule interface comes by here alone.
+    fn at_firewall(&mut self, event: &FirewallEvent) {
+        match (&event.kind, &event.added) {
+            (FirewallEventKind::RuleAdded, Some(rule)) if !rule.by.is_empty() => {
+                self.acted(event.time);
+                self.rules.push((event.time, (**rule).clone()));
+            }
+            (FirewallEventKind::SessionKilled, _) if event.by.is_some() => self.acted(event.time),
+            _ => {}
+        }
+    }
 }
 
 /// One command of a person at a moment.
@@ -118,14 +165,40 @@ pub(crate) fn run_course(
     let filled = Rc::clone(&curves);
     let mut watchers = Watchers::default();
     watchers.each_step.push(Box::new(move |now, plant, _| filled.borrow_mut().watch(now, plant, every_ns)));
+    let last: Rc<RefCell<BTreeMap<String, f64>>> = Rc::default();
+    let (written, site, mut columns) = (Rc::clone(&last), Arc::clone(&order.site), None);
+    watchers.each_step.push(Box::new(move |now, plant, controllers| {
+        if end.as_nanos().saturating_sub(now.as_nanos()) >= LAST_NS {
+            return;
+        }
+        let columns = columns.get_or_insert_with(|| ProcessColumns::new(&site, plant, controllers));
+        *written.borrow_mut() = columns.tags().iter().cloned().zip(columns.values(plant)).collect();
+    }));
     let mut assembly = Assembly::new(&order.plan, cast, &order.site, watchers)?;
-    let refused: Rc<RefCell<Vec<(String, String)>>> = Rc::default();
-    let (stage, desk, told) = (assembly.stage.clone(), Rc::clone(&assembly.desk), Rc::clone(&refused));
-    assembly.kernel.on_action(Box::new(move |_, source, command| {
-        if let Err(reason) = act(&stage, &desk, source, command) {
-            told.borrow_mut().push((command.to_owned(), reason));
+    let doings: Rc<RefCell<Doings>> = Rc::default();
+    let (stage, desk, told) = (assembly.stage.clone(), Rc::clone(&assembly.desk), Rc::clone(&doings));
+    assembly.kernel.on_action(Box::new(move |t, source, command| {
+        let outcome = act(&stage, &desk, source, command);
+        let mut doings = told.borrow_mut();
+        match outcome {
+            Err(reason) => doings.refused.push((command.to_owned(), reason)),
+            Ok(_) if changes_something(command) => {
+                doings.acted(t);
+                if writes_to_plant(command) {
+                    doings.first_write = doings.first_write.or(Some(t));
+                }
+            }
+            Ok(_) => {}
         }
     }));
+    let told = Rc::clone(&doings);
+    assembly.kernel.on_firewall_event(Box::new(move |event| told.borrow_mut().at_firewall(event)));
+    let listener: Rc<RefCell<Listener>> = Rc::default();
+    if order.plan.steps().next().is_some() {
+        let heard = Rc::clone(&listener);
+        let consumer = move |t, frame, octets: &[u8]| heard.borrow_mut().observe(t, frame, octets);
+        assembly.network.mirror(assembly.network.mirror_zone(), Box::new(consumer));
+    }
     let kernel = &mut assembly.kernel;
     let driven = match hands {
         Hands::Nobody => kernel.run_until(end),
@@ -141,19 +214,34 @@ pub(crate) fn run_course(
         Err(error) => return Err(error.into()),
     }
     let (harm, events) = (assembly.harm(), assembly.plant_events());
+    let mut truth = assembly.stage.truth();
+    truth.retain(|step| step.start <= end);
     drop(assembly);
-    Ok(Course { harm, events, curves: curves.take(), refused: refused.take() })
+    let Doings { refused, rules, first_act, first_write } = doings.take();
+    let talk = listener.take().digest(&truth);
+    Ok(Course {
+        harm,
+        events,
+        curves: curves.take(),
+        refused,
+        truth,
+        talk,
+        last: last.take(),
+        rules,
+        first_act,
+        first_write,
+    })
 }
 
 /// The three courses of a run.
 #[derive(Debug)]
 pub(crate) struct Three {
     /// This run, as it was.
-    pub(crate) actual: Course,
+    pub(crate) actual: Arc<Course>,
     /// The attack, and nobody acts.
-    pub(crate) none: Course,
+    pub(crate) none: Arc<Course>,
     /// No attack, and nobody acts.
-    pub(crate) clean: Course,
+    pub(crate) clean: Arc<Course>,
 }
 
 /// Courses of the runs that were asked for last. Shared by all who make reports.
@@ -180,16 +268,16 @@ impl Courses {
         }
         let end = manifest.duration;
         let three = Arc::new(on_kernel_thread(|| -> Result<Three, LabError> {
-            let none = run_course(order, &Cast::full(), &Hands::Nobody, end)?;
+            let none = Arc::new(run_course(order, &Cast::full(), &Hands::Nobody, end)?);
             let actual = if inputs.is_empty() {
-                none.clone()
+                Arc::clone(&none)
             } else {
-                run_course(order, &Cast::full(), &Hands::AsRecorded(inputs), end)?
+                Arc::new(run_course(order, &Cast::full(), &Hands::AsRecorded(inputs), end)?)
             };
             let clean = if order.plan.steps().next().is_some() {
-                run_course(order, &Cast::clean(), &Hands::Nobody, end)?
+                Arc::new(run_course(order, &Cast::clean(), &Hands::Nobody, end)?)
             } else {
-                none.clone()
+                Arc::clone(&none)
             };
             Ok(Three { actual, none, clean })
         })?);

@@ -9,11 +9,16 @@
 //! Colours never stand alone: attack, fault and authorised work carry A, F and W, curves differ in their dashes, alarms
 //! in their shapes.
 //!
-//! Reading order: [`courses`], [`what_if`], this file, [`timeline`], [`page`].
+//! Reading order: [`talk`] (what containment is counted from), [`courses`], [`what_if`], [`contain`], [`points`], [`acting`] (bots
+//! that `check` plays), this file, [`timeline`], [`page`].
 
+mod acting;
 mod compare;
+mod contain;
 mod courses;
 mod page;
+mod points;
+mod talk;
 mod timeline;
 mod what_if;
 
@@ -22,20 +27,20 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use quizzes::score::Subject;
-use quizzes::score::process::{ProcessInput, ProcessScore, process};
+use quizzes::score::total::Mode;
 use quizzes::view::RecordView;
 use quizzes::{Form, Score, ScoreInput, read_calls};
-use record::{
-    Call, Event, EventSource, OutsideInput, Role, RunReader, StartTime, TruthStep, Verdict, VirtualTime,
-};
+use record::{Call, Event, EventSource, OutsideInput, Role, RunReader, StartTime, TruthStep, VirtualTime};
 use serde::Serialize;
 use sim::PlantEventKind;
 use site::Site;
 
+pub(crate) use acting::{ActingResult, play_acting};
 pub(crate) use compare::compare_html;
 pub(crate) use courses::Courses;
 use courses::{Course, Three};
 pub(crate) use page::{body, html};
+pub(crate) use points::{Points, PointsInput, handed, mode_of};
 pub(crate) use timeline::timeline_svg;
 pub(crate) use what_if::Change;
 
@@ -60,8 +65,9 @@ pub(crate) struct Report {
     pub(crate) ended_early: Option<String>,
     /// Part D; `None` where no calls were handed in at all.
     pub(crate) detection: Option<Score>,
-    /// Part P; `None` in a run without an attack.
-    pub(crate) process: Option<ProcessScore>,
+    /// The other parts, and the whole.
+    #[serde(flatten)]
+    pub(crate) points: Points,
     pub(crate) happened: Vec<Happened>,
     pub(crate) calls: Vec<Called>,
     pub(crate) actions: Vec<Acted>,
@@ -167,7 +173,11 @@ impl FateOfPlant {
 pub(crate) struct Asked<'a> {
     /// Name of the calls' file in errors, and its lines; `None` where nobody handed in any.
     pub(crate) calls: Option<(&'a str, &'a str)>,
+    /// Name and text of what was written down after the run.
+    pub(crate) report: Option<(&'a str, &'a str)>,
     pub(crate) form: Form,
+    /// Whether people could act; `None` asks the record: where anything came from outside, they could.
+    pub(crate) mode: Option<Mode>,
     pub(crate) what_if: Option<&'a Change>,
 }
 
@@ -205,7 +215,7 @@ impl Report {
             .map(|change| what_if::what_if(&ordered.order, &inputs, change, manifest.duration))
             .transpose()?;
         let mut all: Vec<(&str, &Course)> =
-            vec![("this run", &three.actual), ("nobody acts", &three.none), ("no attack", &three.clean)];
+            vec![("this run", &*three.actual), ("nobody acts", &*three.none), ("no attack", &*three.clean)];
         let named = otherwise.as_ref().map(|otherwise| format!("what if: {}", otherwise.change));
         if let (Some(otherwise), Some(name)) = (&otherwise, &named) {
             all.push((name, &otherwise.course));
@@ -215,10 +225,18 @@ impl Report {
             let event = step.step.split_once('#').map_or(step.step.as_str(), |(name, _)| name);
             ordered.scenario.texts().event.get(event).map(|text| text.reveal.clone())
         };
-        let attacked = truth.iter().any(|step| step.verdict == Verdict::Attack);
+        let handed = asked.report.map(|(file, text)| handed(&view, file, text)).transpose()?;
+        let points = PointsInput {
+            view: &view,
+            site,
+            mode: asked.mode.unwrap_or_else(|| mode_of(asked.form, &inputs)),
+            score: score.as_ref().map(|score| (score, &calls[..])),
+            handed: handed.as_ref(),
+            three: Some(&three),
+        };
         Ok(Self {
+            points: points.points()?,
             title: ordered.scenario.texts().title.clone(),
-            process: attacked.then(|| processed(&three, &actions, score.as_ref(), &calls)),
             happened: truth.iter().map(|step| happened(step, reveal(step), score.as_ref())).collect(),
             calls: calls.iter().map(|call| called(call, score.as_ref())).collect(),
             detection: score,
@@ -237,14 +255,6 @@ impl Report {
             end: manifest.duration,
             ended_early: manifest.ended_early,
         })
-    }
-
-    /// Limits that this run crossed and the run in which nobody acts did not: the person's own doing.
-    pub(crate) fn own_limits(&self) -> impl Iterator<Item = &str> {
-        let [actual, none, ..] = &self.fates[..] else { return Vec::new().into_iter() };
-        let crossed = actual.limits.iter().zip(&none.limits);
-        let own = crossed.filter(|(actual, none)| actual.2.is_some() && none.2.is_none());
-        own.map(|(actual, _)| actual.1.as_str()).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -320,19 +330,6 @@ fn actions(inputs: &[OutsideInput], journal: &[Event]) -> Vec<Acted> {
             Acted { number: index + 1, t: action.t, source: action.source, command: action.command, refused }
         })
         .collect()
-}
-
-fn processed(three: &Three, actions: &[Acted], score: Option<&Score>, calls: &[Call]) -> ProcessScore {
-    let changes = |acted: &&Acted| acted.refused.is_none() && what_if::changes_something(&acted.command);
-    let right: Vec<u64> = score.iter().flat_map(|score| &score.lines).filter_map(|line| line.call).collect();
-    process(&ProcessInput {
-        none: three.none.harm.total,
-        clean: three.clean.harm.total,
-        actual: three.actual.harm.total,
-        floor: three.none.harm.floor,
-        first_change: actions.iter().find(changes).map(|acted| acted.t),
-        first_right_call: calls.iter().filter(|call| right.contains(&call.id)).map(|call| call.t).min(),
-    })
 }
 
 fn alarms(three: &Three) -> Vec<AlarmSpan> {

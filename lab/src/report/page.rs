@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use quizzes::score::Outcome;
+use quizzes::score::part::Part;
 use record::{Confidence, EntityId, Role, VirtualTime, attack};
 
 use super::timeline::{channel, verdict};
@@ -45,7 +46,7 @@ pub(crate) fn body(report: &Report) -> Markup {
         (facts(report))
         (figures(report))
         @if let Some(reason) = &report.ended_early { p.warn { "The run ended before its time: " (reason) } }
-        @for limit in report.own_limits() { p.warn { "Crossed in this run, and not where nobody acts: " (limit) "." } }
+        @for limit in &report.points.own_limits { p.warn { "Crossed in this run, and not where nobody acts: " (limit) "." } }
         h2.page { "Timeline" }
         p.small { "Point at a mark to read what it stands for; the same is in the tables below. A attack, F fault, W authorised work, outlined where it was missed. Where it could be seen: M mirror port, L protocol log, H historian, S operator's screen, O a host's log." }
         div.timeline { (timeline_svg(report)) }
@@ -55,6 +56,7 @@ pub(crate) fn body(report: &Report) -> Markup {
         @if report.detection.is_some() { h2 { "Calls" } (calls(report)) }
         h2 { "Actions" }
         (actions(report))
+        @if report.points.total.is_some() || report.points.containment.is_some() { h2 { "Containment, report and the whole" } (accounts(report)) }
         section.keep {
             h2 { "The plant" }
             (plant(report))
@@ -122,10 +124,35 @@ fn figures(report: &Report) -> Markup {
                 div { "Attack steps found" b { (metrics.found) " of " (metrics.attack_steps) } span.small { (metrics.claimed) " more claimed, " (metrics.false_calls) " false calls" } }
                 @if let Some(mean) = metrics.mean_time_to_detect_s { div { "Mean time to detect" b { (format!("{mean:.0} s")) } span.small { "from when it could be seen" } } }
             }
-            @if let Some(process) = &report.process { div { "The plant (P)" b { (points(process.points)) } span.small { (process.why) } } }
+            @if let Some(part) = &report.points.containment { div { "Containment (C)" b { (points(part.points)) } span.small { (first_reason(part)) } } }
+            @if let Some(process) = &report.points.process { div { "The plant (P)" b { (points(process.points)) } span.small { (process.why) } } }
+            @if let Some(part) = &report.points.recovery { div { "Report and recovery (R)" b { (points(part.points)) } span.small { @if part.points.is_none() { (first_reason(part)) } @else { "of 100" } } } }
+            @if let Some(whole) = &report.points.total { div { "The whole (S)" b { (points(whole.points)) } span.small { "of 100" @if !report.points.own_limits.is_empty() { ", a safety limit was crossed" } } } }
             @for fate in &report.fates { div { "Harm, " (fate.name) b { (money(fate.harm)) } span.small { (fate.currency) } } }
         }
-        p.small { "Parts C (containment) and R (report and recovery) are not scored in this report, so that there is no total." }
+    }
+}
+
+fn first_reason(part: &Part) -> &str {
+    part.lines.first().map_or("", |line| if part.points.is_some() { &line.what } else { &line.why })
+}
+
+/// Every line of C, R and the whole.
+fn accounts(report: &Report) -> Markup {
+    let of = &report.points;
+    let parts = [
+        ("Containment (C)", &of.containment),
+        ("Report and recovery (R)", &of.recovery),
+        ("The whole (S)", &of.total),
+    ];
+    html! {
+        @for (name, part) in parts.into_iter().filter_map(|(name, part)| Some((name, part.as_ref()?))) {
+            table {
+                caption { (name) ": " (points(part.points)) }
+                thead { tr { th.n scope="col" { "Points" } th scope="col" { "What" } th scope="col" { "Why" } } }
+                tbody { @for line in &part.lines { tr { td.n { (signed(line.points)) } td { (line.what) } td { (line.why) } } } }
+            }
+        }
     }
 }
 

@@ -124,6 +124,11 @@ pub(crate) fn changes_something(command: &str) -> bool {
     !matches!(command.split_whitespace().next(), None | Some("acknowledge" | "attend"))
 }
 
+/// Whether a command that was carried out changes the plant itself.
+pub(super) fn writes_to_plant(command: &str) -> bool {
+    matches!(command.split_whitespace().next(), Some("write" | "safe-stop"))
+}
+
 /// A person's actions among what came from outside, in order.
 pub(crate) fn actions(inputs: &[OutsideInput]) -> Vec<Timed> {
     let action = |input: &OutsideInput| match &input.input {

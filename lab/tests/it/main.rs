@@ -12,5 +12,6 @@ mod power;
 mod record;
 mod report;
 mod same;
+mod score;
 mod services;
 mod task;

@@ -17,7 +17,7 @@ pub struct ProcessInput {
     pub actual: f64,
     /// Below this much money harm means nothing.
     pub floor: f64,
-    /// When a person first changed something in the plant; `None` where nobody did.
+    /// When a person first wrote to the plant or cut its own talk; `None` where nobody did.
     pub first_change: Option<VirtualTime>,
     /// When the first call that was right came; `None` without any.
     pub first_right_call: Option<VirtualTime>,
@@ -33,7 +33,7 @@ pub struct ProcessScore {
 }
 
 /// Scores part P: `100 clamp((none - actual) / (none - clean), -0.5, 1)`, left out where the attack would have cost less
-/// than the floor; at most 0 where the plant was changed with no right call before it.
+/// than the floor; at most 0 where the plant was changed, or its own talk cut, with no right call before it.
 pub fn process(input: &ProcessInput) -> ProcessScore {
     let at_stake = input.none - input.clean;
     if at_stake < input.floor {
@@ -55,7 +55,7 @@ pub fn process(input: &ProcessInput) -> ProcessScore {
         return ProcessScore { points: Some(points), why: reason };
     }
     let why = format!(
-        "{reason}, {points:.0} points; but the plant was changed with no right call before it, which gives at most 0"
+        "{reason}, {points:.0} points; but the plant was changed, or its own talk cut, with no right call before it, which gives at most 0"
     );
     ProcessScore { points: Some(0.0), why }
 }

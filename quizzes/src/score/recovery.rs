@@ -82,7 +82,7 @@ pub struct Recovery {
     pub upset: Vec<String>,
     /// Those that stand in the last five minutes of this run, and not without the attack.
     pub still_upset: Vec<String>,
-    /// Whether a right call came before the first change.
+    /// Whether a right call came before the first change, if there was any.
     pub justified: bool,
 }
 
@@ -302,7 +302,7 @@ fn injects(injects: &[Inject]) -> Option<Element> {
 }
 
 fn recovered(recovery: &Recovery) -> Vec<Element> {
-    let unjustified = "but the plant was changed with no right call before it, which recovers from nothing";
+    let unjustified = "but the plant was changed, or its own talk cut, with no right call before it, which recovers from nothing";
     let mut elements = Vec::new();
     let mut push = |share: f64, what: String, why: String| {
         let (share, why) =
