@@ -10,6 +10,7 @@ use crate::command::dataset::DatasetArgs;
 use crate::command::export::ExportArgs;
 use crate::command::judge::JudgeArgs;
 use crate::command::key::KeyArgs;
+use crate::language::LanguageArgs;
 use crate::uplinks::UplinkArgs;
 
 /// An industrial control system lab in one program.
@@ -36,6 +37,8 @@ pub(crate) struct ServeArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) which: WhichRun,
+    #[command(flatten)]
+    pub(crate) language: LanguageArgs,
     /// Virtual seconds per second.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) speed: u32,
@@ -72,6 +75,8 @@ pub(crate) struct ShiftArgs {
     /// Virtual seconds per second of your time while you watch.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) speed: u32,
+    #[command(flatten)]
+    pub(crate) language: LanguageArgs,
     /// Never ask, even on a terminal: a bot answers.
     #[arg(long)]
     pub(crate) bot: bool,
@@ -202,6 +207,8 @@ pub(crate) struct RunArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) which: WhichRun,
+    #[command(flatten)]
+    pub(crate) language: LanguageArgs,
     /// Pace the run by the clock on the wall.
     #[arg(long, required = true)]
     pub(crate) live: bool,
@@ -253,6 +260,8 @@ pub(crate) struct SimulateArgs {
     pub(crate) scenario: String,
     #[command(flatten)]
     pub(crate) which: WhichRun,
+    #[command(flatten)]
+    pub(crate) language: LanguageArgs,
     /// Directory for the record; must be empty or new.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -415,6 +424,8 @@ pub(crate) enum QuizForm {
 pub(crate) struct QuizArgs {
     /// Directory of the run.
     pub(crate) run: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) language: LanguageArgs,
     /// Ask from this domain of the general bank; `all` for every one.
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) domain: Option<String>,

@@ -11,6 +11,7 @@ mod console;
 mod exit;
 mod journal;
 mod kernel_thread;
+mod language;
 mod live;
 mod order;
 mod process_table;

@@ -11,6 +11,7 @@ use scenarios::{Plan, Scenario};
 use site::Site;
 
 use crate::cli::WhichRun;
+use crate::language::LANGUAGE;
 use crate::recording::{BLIND, Order, VERSION};
 
 /// A scenario as it is to be run.
@@ -26,8 +27,12 @@ pub(crate) fn order(name: &str, which: &WhichRun) -> Result<Ordered> {
 }
 
 fn order_with(name: &str, seed: u64, settings: BTreeMap<String, String>, blind: bool) -> Result<Ordered> {
-    let scenario = Scenario::load(name)?;
-    let plan = scenario.plan(seed, &settings, blind)?;
+    let mut drawn = settings.clone();
+    let scenario = match drawn.remove(LANGUAGE) {
+        Some(language) => Scenario::load_in(name, &language)?,
+        None => Scenario::load(name)?,
+    };
+    let plan = scenario.plan(seed, &drawn, blind)?;
     let site = Arc::new(Site::named(&plan.site)?);
     Ok(Ordered { scenario, order: Order { plan, site, settings, blind } })
 }

@@ -42,7 +42,12 @@ pub(crate) fn tell(
                 writeln!(text, "            -> {at}  {} ({})", consequence.name, consequence.point.name());
         }
     }
-    text.push_str(&side_by_side(manifest, actual, clean));
+    // "Without" is the run without the attack: where there was none, there is nothing to hold side by side.
+    if truth.iter().any(|step| step.verdict == Verdict::Attack) {
+        text.push_str(&side_by_side(manifest, actual, clean));
+    } else {
+        let _ = writeln!(text, "\nHarm: {:.0} {}. Nobody attacked.", actual.harm.total, actual.harm.currency);
+    }
     text
 }
 

@@ -1,4 +1,8 @@
 //! The last page of the first shift: one verdict, one host, one frame, held against what happened.
+//!
+//! The sentences come from a catalogue by key, so that they can be had in more than one language.
+
+use std::collections::BTreeMap;
 
 use record::{EntityId, TruthStep, Verdict};
 use serde::Serialize;
@@ -29,58 +33,101 @@ pub struct Debrief {
     pub sentences: Vec<String>,
 }
 
-/// Holds a player's three answers against a step of the truth.
-pub fn debrief(truth: &TruthStep, call: &FirstShiftCall<'_>, names: &EntityNames) -> Debrief {
+/// Keys of the sentences that [`debrief`] takes from a catalogue.
+pub const KEYS: [&str; 17] = [
+    "verdict-right",
+    "verdict-wrong",
+    "was-attack",
+    "was-fault",
+    "was-authorised",
+    "did-it-to",
+    "did-it",
+    "nobody-did-it",
+    "host-right",
+    "host-where",
+    "host-wrong",
+    "host-unknown",
+    "frame-right",
+    "frame-none",
+    "frame-wrong",
+    "frame-unnamed",
+    "happened",
+];
+
+/// A sentence of a catalogue with `{NAME}` filled in; the key itself where the catalogue has none.
+pub fn said(words: &BTreeMap<String, String>, key: &str, values: &[(&str, &str)]) -> String {
+    let sentence = words.get(key).map_or(key, String::as_str);
+    values.iter().fold(sentence.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// Holds a player's three answers against a step of the truth, and says so in the words of a catalogue.
+pub fn debrief(
+    truth: &TruthStep,
+    call: &FirstShiftCall<'_>,
+    names: &EntityNames,
+    words: &BTreeMap<String, String>,
+) -> Debrief {
     let verdict_right = call.verdict == truth.verdict;
+    let was = |verdict| said(words, was_key(verdict), &[]);
     let verdict = if verdict_right {
-        format!("Your verdict is right: it was {}.", verdict_words(truth.verdict))
+        said(words, "verdict-right", &[("truth", &was(truth.verdict))])
     } else {
-        format!("You said {}; it was {}.", verdict_words(call.verdict), verdict_words(truth.verdict))
+        said(words, "verdict-wrong", &[("said", &was(call.verdict)), ("truth", &was(truth.verdict))])
     };
-    let (host_right, host) = judge_host(truth, call.host, names);
+    let (host_right, host) = judge_host(truth, call.host, names, words);
     let frame_right = call.frame.is_some_and(|frame| truth.frames.binary_search(&frame).is_ok());
-    let example = truth.frames.first();
-    let frame = match (call.frame, example) {
-        (Some(frame), _) if frame_right => format!("Frame {frame} shows it."),
-        (_, None) => "No frame shows it: it did not happen on the network.".to_owned(),
-        (Some(frame), Some(right)) => {
-            format!(
-                "Frame {frame} is not part of it; frame {right} is the first of {} that are.",
-                truth.frames.len()
-            )
+    let number = call.frame.unwrap_or_default().to_string();
+    let (first, last) = (truth.frames.first(), truth.frames.last());
+    let frame = match (call.frame, first.zip(last)) {
+        (Some(_), _) if frame_right => said(words, "frame-right", &[("frame", &number)]),
+        (_, None) => said(words, "frame-none", &[]),
+        (given, Some((first, last))) => {
+            let key = if given.is_some() { "frame-wrong" } else { "frame-unnamed" };
+            let (first, last) = (first.to_string(), last.to_string());
+            said(words, key, &[("frame", &number), ("first", &first), ("last", &last)])
         }
-        (None, Some(right)) => format!("You named no frame; frame {right} is the first that shows it."),
     };
-    let happened = format!("What happened: {}.", truth.summary.trim_end_matches('.'));
+    let happened = said(words, "happened", &[("what", truth.summary.trim_end_matches('.'))]);
     Debrief { verdict_right, host_right, frame_right, sentences: vec![verdict, host, frame, happened] }
 }
 
-fn judge_host(truth: &TruthStep, given: &str, names: &EntityNames) -> (bool, String) {
+fn judge_host(
+    truth: &TruthStep,
+    given: &str,
+    names: &EntityNames,
+    words: &BTreeMap<String, String>,
+) -> (bool, String) {
     let target = names.canonical(&truth.target);
     let source = truth.source.as_ref().map(|source| names.canonical(source));
     let by = |entity: &EntityId| format!("{} ({entity})", entity.name());
     let told = match &source {
-        Some(source) if *source != target => format!("{} did it to {}", by(source), by(&target)),
-        Some(source) => format!("{} did it", by(source)),
-        None => format!("it was at {}, and nobody did it", by(&target)),
+        Some(source) if *source != target => {
+            said(words, "did-it-to", &[("who", &by(source)), ("what", &by(&target))])
+        }
+        Some(source) => said(words, "did-it", &[("who", &by(source))]),
+        None => said(words, "nobody-did-it", &[("what", &by(&target))]),
     };
-    match names.resolve(given) {
-        Ok(named) if source.as_ref() == Some(&named) => (true, format!("{} is right: {told}.", named.name())),
-        Ok(named) if named == target || truth.points.iter().any(|point| names.canonical(point) == named) => {
-            (true, format!("{} is where it was done: {told}.", named.name()))
-        }
-        Ok(named) => (false, format!("{} had no part in it: {told}.", named.name())),
+    let named = match names.resolve(given) {
+        Ok(named) => named,
         Err(unknown) => {
-            (false, format!("Nothing here is called {:?} ({}); {told}.", unknown.got, unknown.fix()))
+            let (got, fix) = (format!("{:?}", unknown.got), unknown.fix());
+            return (false, said(words, "host-unknown", &[("got", &got), ("fix", &fix), ("told", &told)]));
         }
-    }
+    };
+    let is_where = named == target || truth.points.iter().any(|point| names.canonical(point) == named);
+    let key = match (source.as_ref() == Some(&named), is_where) {
+        (true, _) => "host-right",
+        (false, true) => "host-where",
+        (false, false) => "host-wrong",
+    };
+    (key != "host-wrong", said(words, key, &[("name", named.name()), ("told", &told)]))
 }
 
-fn verdict_words(verdict: Verdict) -> &'static str {
+fn was_key(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Attack => "an attack",
-        Verdict::Fault => "a fault",
-        Verdict::Authorised => "authorised work",
+        Verdict::Attack => "was-attack",
+        Verdict::Fault => "was-fault",
+        Verdict::Authorised => "was-authorised",
     }
 }
 
@@ -115,7 +162,37 @@ mod tests {
 
     fn told(verdict: Verdict, host: &str, frame: Option<u64>) -> Debrief {
         let names = EntityNames::new(&Site::named("waterworks").unwrap(), &BTreeMap::new());
-        debrief(&truth(), &FirstShiftCall { verdict, host, frame }, &names)
+        debrief(&truth(), &FirstShiftCall { verdict, host, frame }, &names, &words("en"))
+    }
+
+    fn words(language: &str) -> BTreeMap<String, String> {
+        #[derive(serde::Deserialize)]
+        struct Texts {
+            game: BTreeMap<String, String>,
+        }
+        let text = match language {
+            "de" => include_str!("../../scenarios/scenarios/first-shift/texts/de.toml"),
+            _ => include_str!("../../scenarios/scenarios/first-shift/texts/en.toml"),
+        };
+        site::file::Source { file: language, text }.parse::<Texts>().unwrap().game
+    }
+
+    #[test]
+    fn the_catalogues_have_every_sentence() {
+        for language in ["en", "de"] {
+            let words = words(language);
+            let missing: Vec<_> = KEYS.iter().filter(|key| !words.contains_key(**key)).collect();
+            assert!(missing.is_empty(), "{language}: {missing:?}");
+        }
+    }
+
+    #[test]
+    fn another_language_says_the_same() {
+        let names = EntityNames::new(&Site::named("waterworks").unwrap(), &BTreeMap::new());
+        let call = FirstShiftCall { verdict: Verdict::Fault, host: "hmi", frame: Some(7) };
+        let german = debrief(&truth(), &call, &names, &words("de"));
+        assert!(german.sentences[0].contains("eine Störung") && german.sentences[0].contains("ein Angriff"));
+        assert!(german.sentences.iter().all(|sentence| !sentence.contains(['{', '}'])), "{german:?}");
     }
 
     #[test]

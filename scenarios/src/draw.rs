@@ -237,13 +237,9 @@ impl Draft<'_> {
             Some(points) => points.clone(),
             None => deed.points(room),
         };
-        let summary = self
-            .scenario
-            .texts
-            .event
-            .get(event.id.get_ref())
-            .map(|text| fill(&text.summary, self.values))
-            .unwrap_or_default();
+        let told = self.scenario.texts.event.get(event.id.get_ref());
+        let summary = told.map(|text| fill(&text.summary, self.values)).unwrap_or_default();
+        let ticket = told.and_then(|text| text.ticket.as_ref()).or(event.ticket.as_ref());
         // A write through a remote session needs the session.
         let needs = match (&event.needs, &deed) {
             (Some(needs), _) => Some(needs.get_ref().clone()),
@@ -264,7 +260,7 @@ impl Draft<'_> {
             techniques: event.techniques.iter().map(|t| t.get_ref().clone()).collect(),
             severity: event.severity.as_ref().map_or(0, |severity| *severity.get_ref()),
             limit: event.limit.clone(),
-            ticket: event.ticket.as_ref().map(|ticket| fill(ticket, self.values)),
+            ticket: ticket.map(|ticket| fill(ticket, self.values)),
             summary,
             source,
             target,

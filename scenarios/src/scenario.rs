@@ -12,7 +12,7 @@ use site::{FileError, Site};
 
 use crate::deed::{Deed, Name};
 use crate::span::Term;
-use crate::texts::Texts;
+use crate::texts::{ENGLISH, Texts, is_language_code};
 use crate::variable::Variable;
 
 /// Scenarios that come with Fieldrange: name, file, texts.
@@ -97,6 +97,12 @@ const BUNDLED: [(&str, &str, &str); 16] = [
         include_str!("../scenarios/borrowed-badge/scenario.toml"),
         include_str!("../scenarios/borrowed-badge/texts/en.toml"),
     ),
+];
+
+/// Texts in other languages that come with Fieldrange: scenario, language, texts.
+const TRANSLATED: [(&str, &str, &str); 2] = [
+    ("first-shift", "de", include_str!("../scenarios/first-shift/texts/de.toml")),
+    ("oldsmar", "de", include_str!("../scenarios/oldsmar/texts/de.toml")),
 ];
 
 /// A deed as it stands in a file.
@@ -347,6 +353,8 @@ pub struct Scenario {
     pub(crate) file: ScenarioFile,
     /// What it says to people.
     pub(crate) texts: Texts,
+    /// The language of these.
+    pub(crate) language: String,
     /// The site it plays on.
     pub(crate) site: Site,
 }
@@ -375,7 +383,7 @@ impl Scenario {
 
     /// A scenario from a folder, or from the `scenario.toml` in it.
     pub fn from_path(path: &Path) -> Result<Self, FileError> {
-        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        let folder = folder_of(path);
         let read = |path: &Path| {
             fs::read_to_string(path).map_err(|e| FileError {
                 file: path.display().to_string(),
@@ -391,7 +399,55 @@ impl Scenario {
 
     /// A bundled name, or the path of a folder.
     pub fn load(name: &str) -> Result<Self, FileError> {
-        if name.contains(['/', '\\', '.']) { Self::from_path(Path::new(name)) } else { Self::named(name) }
+        if is_path(name) { Self::from_path(Path::new(name)) } else { Self::named(name) }
+    }
+
+    /// Languages that a scenario can be told in, English first.
+    pub fn languages(name: &str) -> Vec<String> {
+        let mut others: Vec<String> = if is_path(name) {
+            let files =
+                fs::read_dir(folder_of(Path::new(name)).join("texts")).into_iter().flatten().flatten();
+            let codes =
+                files.filter_map(|file| Some(file.file_name().to_str()?.strip_suffix(".toml")?.to_owned()));
+            codes.filter(|code| is_language_code(code) && code != ENGLISH).collect()
+        } else {
+            let bundled = TRANSLATED.iter().filter(|(scenario, ..)| *scenario == name);
+            bundled.map(|(_, language, _)| (*language).to_owned()).collect()
+        };
+        others.sort();
+        std::iter::once(ENGLISH.to_owned()).chain(others).collect()
+    }
+
+    /// A bundled name, or the path of a folder, told in a language. Errors name what is missing there.
+    pub fn load_in(name: &str, language: &str) -> Result<Self, FileError> {
+        let scenario = Self::load(name)?;
+        if language == ENGLISH {
+            return Ok(scenario);
+        }
+        let languages = Self::languages(name);
+        let file = scenario.file_name.replace("scenario.toml", &format!("texts/{language}.toml"));
+        let missing = |problem: String| FileError {
+            file: file.clone(),
+            line: 0,
+            problem,
+            fix: format!("choose one of {}, or write it", languages.join(", ")),
+        };
+        if !languages.iter().any(|known| known == language) {
+            return Err(missing(format!("{name} has no texts in the language {language:?}")));
+        }
+        let text = match TRANSLATED.iter().find(|(known, code, _)| *known == name && *code == language) {
+            Some((.., text)) => (*text).to_owned(),
+            None => fs::read_to_string(&file).map_err(|error| missing(error.to_string()))?,
+        };
+        scenario.told_in(language, &file, &text)
+    }
+
+    /// The same, told by texts in another language. `file` names these in errors.
+    pub fn told_in(self, language: &str, file: &str, text: &str) -> Result<Self, FileError> {
+        let texts = Texts::parse(file, text)?;
+        texts.check(file, text, &self.file)?;
+        texts.check_against(&self.texts, file, text, &self.file)?;
+        Ok(Self { texts, language: language.to_owned(), ..self })
     }
 
     /// Reads a scenario and checks it whole. `file` names it in errors; the texts stand beside it.
@@ -405,6 +461,7 @@ impl Scenario {
             file_name: file.to_owned(),
             text: text.to_owned(),
             texts: Texts::parse(&texts_name, texts)?,
+            language: ENGLISH.to_owned(),
             file: parsed,
             site,
         };
@@ -428,6 +485,11 @@ impl Scenario {
         &self.texts
     }
 
+    /// The language in which it does.
+    pub fn language(&self) -> &str {
+        &self.language
+    }
+
     /// The site it plays on.
     pub fn site(&self) -> &Site {
         &self.site
@@ -442,4 +504,13 @@ impl Scenario {
     pub(crate) fn events(&self) -> impl Iterator<Item = &EventFile> {
         self.file.steps.iter().chain(&self.file.benign).chain(&self.file.ordinary)
     }
+}
+
+/// Whether a scenario is named by its folder.
+fn is_path(name: &str) -> bool {
+    name.contains(['/', '\\', '.'])
+}
+
+fn folder_of(path: &Path) -> &Path {
+    if path.is_dir() { path } else { path.parent().unwrap_or(path) }
 }

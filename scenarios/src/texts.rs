@@ -3,8 +3,11 @@
 //! Sentences may hold `{NAME}` of a variable; it is filled in from the plan. Texts of a scenario stand apart from
 //! its file so that they can be had in more than one language, and so that a briefing can be shown without
 //! opening the file that gives the game away.
+//!
+//! `texts/en.toml` is there always; any other language is held against it: the same keys, as many paragraphs, the
+//! same variables in each sentence. A run is told in one language, which its record keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use site::FileError;
@@ -31,6 +34,9 @@ pub struct Texts {
     /// Injects by name: what is said.
     #[serde(default)]
     pub inject: BTreeMap<String, String>,
+    /// What the game in the terminal says itself, by key, where it plays this scenario.
+    #[serde(default)]
+    pub game: BTreeMap<String, String>,
 }
 
 /// What is said of one labelled event once it is revealed.
@@ -41,6 +47,17 @@ pub struct EventText {
     pub summary: String,
     /// One or two sentences: how it could have been seen, and what it means.
     pub reveal: String,
+    /// Words of its change ticket, where the scenario's file has them in another language.
+    #[serde(default)]
+    pub ticket: Option<String>,
+}
+
+/// The language that every scenario has.
+pub const ENGLISH: &str = "en";
+
+/// Whether this may name a language: two or three small letters, as ISO 639 has them.
+pub fn is_language_code(code: &str) -> bool {
+    (2..=3).contains(&code.len()) && code.bytes().all(|letter| letter.is_ascii_lowercase())
 }
 
 impl Texts {
@@ -97,6 +114,77 @@ impl Texts {
         }
         Ok(())
     }
+}
+
+impl Texts {
+    /// Holds texts in another language against the English ones. `file` names them in errors.
+    pub(crate) fn check_against(
+        &self,
+        english: &Self,
+        file: &str,
+        text: &str,
+        scenario: &ScenarioFile,
+    ) -> Result<(), FileError> {
+        let source = Source { file, text };
+        let wrong = |key: &str, problem: String, fix: String| {
+            let place = key.rsplit('.').next().unwrap_or(key);
+            Err(source.error_at(text.find(place).unwrap_or(0), problem, fix))
+        };
+        for (key, here, there) in
+            [("briefing", &self.briefing, &english.briefing), ("try_next", &self.try_next, &english.try_next)]
+        {
+            if here.len() != there.len() {
+                return wrong(
+                    key,
+                    format!("{key} has {} paragraphs, the English {}", here.len(), there.len()),
+                    "translate paragraph by paragraph".to_owned(),
+                );
+            }
+        }
+        let (here, there) = (self.sentences(), english.sentences());
+        for (key, english) in &there {
+            let Some(sentence) = here.get(key) else {
+                return wrong(key, format!("{key} is missing"), format!("translate {english:?}"));
+            };
+            if placeholders(sentence) != placeholders(english) {
+                return wrong(
+                    key,
+                    format!("{key} does not hold the same variables as the English sentence"),
+                    format!("put the braces of {english:?} into it"),
+                );
+            }
+        }
+        if let Some(stray) = here.keys().find(|key| !there.contains_key(*key)) {
+            return wrong(stray, format!("{stray} is not among the English texts"), "remove it".to_owned());
+        }
+        let tickets = scenario.steps.iter().chain(&scenario.benign).filter(|event| event.ticket.is_some());
+        for id in tickets.map(|event| event.id.get_ref()) {
+            if self.event.get(id).is_none_or(|event| event.ticket.is_none()) {
+                return wrong(
+                    id,
+                    format!("event.{id}.ticket is missing"),
+                    format!("add ticket = \"...\" to [event.{id}]"),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Sentences by key, paragraphs and tickets left out.
+    fn sentences(&self) -> BTreeMap<String, &str> {
+        let story = self.story.iter().map(|(cause, text)| (format!("story.{cause}"), text.as_str()));
+        let events = self.event.iter().flat_map(|(id, event)| {
+            [(format!("event.{id}.summary"), &*event.summary), (format!("event.{id}.reveal"), &*event.reveal)]
+        });
+        let game = self.game.iter().map(|(key, text)| (format!("game.{key}"), text.as_str()));
+        let injects = self.inject.iter().map(|(id, text)| (format!("inject.{id}"), text.as_str()));
+        story.chain(events).chain(injects).chain(game).collect()
+    }
+}
+
+/// What stands in braces in a sentence.
+fn placeholders(sentence: &str) -> BTreeSet<&str> {
+    sentence.split('{').skip(1).filter_map(|rest| rest.split_once('}')).map(|(name, _)| name).collect()
 }
 
 /// A sentence with `{NAME}` of every variable filled in.

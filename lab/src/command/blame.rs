@@ -57,7 +57,7 @@ pub(crate) fn blame(args: &BlameArgs) -> Result<Exit> {
     }
     println!("harm in this run, nobody acting: {:.0} {}", whole.harm.total, whole.harm.currency);
     println!("Each row: the same seed without that one step.\n");
-    println!("{:>12}  {:>12}  {:12}  step", "blame", "harm without", "time");
+    println!("{:>12}  {:>12}  {:12}  step", "blame", "harm without", "into the run");
     for row in &rows {
         println!(
             "{:>12.0}  {:>12.0}  {:12}  {}: {}",

@@ -49,6 +49,11 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
         bail!("--seeds must be at least 1\n  fix: leave it out for two seeds per scenario");
     }
     check_bundled()?;
+    if !args.json {
+        for name in Scenario::names() {
+            println!("{name}\ttexts: {}", Scenario::languages(name).join(", "));
+        }
+    }
     let named = args.scenario.as_deref();
     if let Some(name) = named {
         Scenario::load(name)?;
@@ -87,12 +92,26 @@ fn check_bundled() -> Result<()> {
         sim::Plant::named(name, 1)?;
     }
     for name in QuestionSet::names() {
-        QuestionSet::named(name)?;
+        for language in QuestionSet::languages(name) {
+            QuestionSet::named_in(name, &language)?;
+        }
+    }
+    for name in Scenario::names() {
+        check_languages(name)?;
     }
     check_general_bank(&GeneralBank::bundled()?)?;
     check_tasks()?;
     sensor::rules::RuleSet::embedded()?;
     Ok(())
+}
+
+/// Reads a scenario's texts in every language that it has; those, joined by commas.
+fn check_languages(name: &str) -> Result<String> {
+    let languages = Scenario::languages(name);
+    for language in &languages {
+        Scenario::load_in(name, language)?;
+    }
+    Ok(languages.join(", "))
 }
 
 /// Labs that the general bank recommends are scenarios. Everything else about it was checked while it was read.
@@ -142,7 +161,10 @@ fn check_files(files: &[std::path::PathBuf]) -> Result<Exit> {
             }
             Some("jsonl") => bail!("{file}: calls are checked by `fieldrange score`"),
             _ if path.file_name().is_some_and(|name| name == "scenario.toml") => {
-                Scenario::from_path(path.parent().unwrap_or_else(|| Path::new(".")))?;
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or_else(|| Path::new(".")).display().to_string();
+                // A folder without a separator in its name would be taken for a scenario that comes with the program.
+                println!("{file}: texts: {}", check_languages(&format!("{folder}/"))?);
                 "scenario"
             }
             _ if text.lines().any(|line| line.trim() == "[[instrument]]") => {

@@ -77,7 +77,7 @@ fn scenarios() -> Result<Vec<Value>> {
                 .collect();
             let audience = file.audience.as_ref();
             Ok(json!({ "name": name, "title": scenario.texts().title, "plant": plan.plant, "start": plan.start,
-                "hours": plan.end.as_secs_f64() / 3600.0, "level": audience.map(|a| a.level),
+                "hours": (plan.end.as_secs_f64() / 36.0).round() / 100.0, "languages": Scenario::languages(name), "level": audience.map(|a| a.level),
                 "minutes": audience.map(|a| a.minutes), "people": audience.map(|a| &a.people), "references": references }))
         })
         .collect()

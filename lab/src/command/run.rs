@@ -31,7 +31,7 @@ struct Board {
 type SharedBoard = Arc<Mutex<Board>>;
 
 pub(crate) fn run(args: &RunArgs) -> Result<Exit> {
-    let ordered = order(&args.scenario, &args.which)?;
+    let ordered = order(&args.scenario, &args.language.told(&args.scenario, &args.which)?)?;
     let plan = &ordered.order.plan;
     let end = match args.minutes {
         Some(minutes) if minutes > 0.0 && minutes.is_finite() => VirtualTime::from_secs_f64(minutes * 60.0),

@@ -75,7 +75,8 @@ pub(crate) fn serve(args: &ServeArgs) -> Result<Exit> {
 
 /// One team, one seat for one person alone, one lab that runs. The link of the seat.
 fn begin(args: &ServeArgs, exercise: &std::sync::Arc<Exercise>) -> Result<String> {
-    let ordered = order(&args.scenario, &args.which)?;
+    let which = args.language.told(&args.scenario, &args.which)?;
+    let ordered = order(&args.scenario, &which)?;
     let plan = &ordered.order.plan;
     let skip = if plan.end.since(VirtualTime::ZERO) <= SHORT {
         quiet_until(plan, NORMAL_S * u64::from(args.speed)).since(VirtualTime::ZERO)
@@ -89,7 +90,7 @@ fn begin(args: &ServeArgs, exercise: &std::sync::Arc<Exercise>) -> Result<String
         scenario: args.scenario.clone(),
         seed: args.which.seed,
         blind: args.which.blind,
-        settings: args.which.settings.iter().cloned().collect(),
+        settings: which.settings.into_iter().collect(),
         shows: Shows::Records,
         scores_hidden: false,
     };

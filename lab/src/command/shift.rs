@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use net::{LiveControl, Pace};
 use quizzes::RecordView;
-use quizzes::debrief::{FirstShiftCall, debrief};
+use quizzes::debrief::{FirstShiftCall, debrief, said};
 use record::{StartTime, TruthStep, Verdict, VirtualTime};
 
 use crate::cli::{ShiftArgs, WhichRun};
@@ -26,6 +26,8 @@ use crate::remarkable::{Lookout, Remark};
 use crate::story::{tell, wrap};
 
 const SCENARIO: &str = "first-shift";
+/// What the game says, by key, in the language of the run.
+type Words = BTreeMap<String, String>;
 /// What the player sees of the plant.
 const SHOWN: [&str; 6] = ["FIT-101", "NAOH.SP", "FIT-202", "AIT-202", "AIT-301", "LIT-401"];
 /// Seconds of the player's own time in which everything is normal.
@@ -54,7 +56,8 @@ struct Handed {
 }
 
 pub(crate) fn shift(args: &ShiftArgs) -> Result<Exit> {
-    let ordered = order(SCENARIO, &WhichRun { seed: args.seed, blind: args.blind, settings: Vec::new() })?;
+    let which = WhichRun { seed: args.seed, blind: args.blind, settings: Vec::new() };
+    let ordered = order(SCENARIO, &args.language.told(SCENARIO, &which)?)?;
     let out = args.out.clone().unwrap_or_else(|| free_directory(&format!("{SCENARIO}-{}", args.seed)));
     for paragraph in &ordered.scenario.texts().briefing {
         println!("{}\n", wrap(paragraph, 0));
@@ -69,10 +72,8 @@ pub(crate) fn shift(args: &ShiftArgs) -> Result<Exit> {
 // ---------------------------------------------------------------- the person
 
 fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
-    println!(
-        "You will see values every {LINE_EVERY_S} s of plant, alarms, and every request that is not a plain read.\n\
-         Press Enter when you want to make your call.\n"
-    );
+    let words = &ordered.scenario.texts().game;
+    println!("{}\n", wrap(&said(words, "help", &[("seconds", &LINE_EVERY_S.to_string())]), 0));
     print_legend(ordered);
     let (news, inbox) = channel();
     let (send_control, control) = channel();
@@ -86,8 +87,8 @@ fn play(args: &ShiftArgs, ordered: &Ordered, out: &Path) -> Result<(Handed, Outc
             let control = control.recv().context("the lab did not come up")?;
             control.step(quiet.since(VirtualTime::ZERO));
             listen(typed);
-            let handed = watch(&control, &inbox, plan.start, quiet)?;
-            println!("\nThe rest of the shift, fast ...");
+            let handed = watch(&control, &inbox, plan.start, quiet, words)?;
+            println!("\n{}", said(words, "rest", &[]));
             control.resume();
             control.step(Duration::from_secs(plan.end.as_nanos() / 1_000_000_000));
             Ok(handed)
@@ -152,6 +153,7 @@ fn watch(
     inbox: &Receiver<News>,
     start: StartTime,
     quiet: VirtualTime,
+    words: &Words,
 ) -> Result<Handed> {
     let mut ask_at = quiet + Duration::from_secs(ASK_AFTER_S);
     loop {
@@ -177,7 +179,7 @@ fn watch(
         }
     }
     control.pause();
-    ask(inbox)
+    ask(inbox, words)
 }
 
 fn print_remark(start: StartTime, remark: &Remark) {
@@ -201,33 +203,35 @@ fn print_legend(ordered: &Ordered) {
     println!();
 }
 
-fn ask(inbox: &Receiver<News>) -> Result<Handed> {
-    println!("\nThe plant waits for you. Your call:");
+fn ask(inbox: &Receiver<News>, words: &Words) -> Result<Handed> {
+    println!("\n{}", said(words, "your-call", &[]));
+    let letters: Vec<char> = said(words, "letters", &[]).chars().collect();
     let verdict = loop {
-        let typed = question(inbox, "  Was it an [a]ttack, a [f]ault, or authorised [w]ork? ")?;
-        match typed.trim().to_lowercase().chars().next() {
-            Some('a') => break Verdict::Attack,
-            Some('f') => break Verdict::Fault,
-            Some('w') => break Verdict::Authorised,
-            _ => println!("  Type a, f or w."),
+        let typed = question(inbox, words, "ask-verdict")?;
+        let letter = typed.trim().to_lowercase().chars().next();
+        match letters.iter().position(|known| Some(*known) == letter) {
+            Some(0) => break Verdict::Attack,
+            Some(1) => break Verdict::Fault,
+            Some(_) => break Verdict::Authorised,
+            None => println!("  {}", said(words, "ask-verdict-again", &[])),
         }
     };
-    let host = question(inbox, "  Which machine (name or address)? ")?.trim().to_owned();
+    let host = question(inbox, words, "ask-machine")?.trim().to_owned();
     let frame = loop {
-        let typed = question(inbox, "  Which frame shows it (number, or Enter for none)? ")?;
+        let typed = question(inbox, words, "ask-frame")?;
         match typed.trim() {
             "" => break None,
             text => match text.parse() {
                 Ok(number) => break Some(number),
-                Err(_) => println!("  Type the number of a frame, as in 4711."),
+                Err(_) => println!("  {}", said(words, "ask-frame-again", &[])),
             },
         }
     };
     Ok(Handed { verdict, host, frame, why: None })
 }
 
-fn question(inbox: &Receiver<News>, prompt: &str) -> Result<String> {
-    print!("{prompt}");
+fn question(inbox: &Receiver<News>, words: &Words, key: &str) -> Result<String> {
+    print!("  {} ", said(words, key, &[]));
     std::io::stdout().flush()?;
     loop {
         if let News::Typed(line) = inbox.recv().context("the answers ended")? {
@@ -250,7 +254,7 @@ fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
     let mut remarks = Vec::new();
     let mut first_alarm = None;
     let mut last: BTreeMap<String, f64> = BTreeMap::new();
-    println!("Nobody sits at this terminal, so a bot stands the shift. It sees:\n");
+    println!("{}\n", said(&ordered.scenario.texts().game, "bot", &[]));
     print_legend(ordered);
     for item in inbox {
         match item {
@@ -280,6 +284,7 @@ fn let_bot_play(ordered: &Ordered, out: &Path) -> Result<(Handed, Outcome)> {
 /// The bot's reasoning, from what it was shown before the first alarm: a write by a machine that has no business
 /// writing is an attack; a write of an unusual value by one that has, is somebody's work; no such write is a fault.
 fn bot_call(remarks: &[Remark], ordered: &Ordered) -> Handed {
+    let words = &ordered.scenario.texts().game;
     let site = &ordered.order.site;
     let is_writer = |remark: &Remark| {
         remark.writes.iter().all(|(tag, _)| {
@@ -297,7 +302,7 @@ fn bot_call(remarks: &[Remark], ordered: &Ordered) -> Handed {
     let host_of = |remark: &Remark| remark.source.split(' ').next().unwrap_or_default().to_owned();
     let writes = || remarks.iter().filter(|remark| !remark.writes.is_empty());
     if let Some(remark) = writes().find(|remark| !is_writer(remark)) {
-        let why = format!("{} is not among the machines that write there", host_of(remark));
+        let why = said(words, "why-stranger", &[("host", &host_of(remark))]);
         return Handed {
             verdict: Verdict::Attack,
             host: host_of(remark),
@@ -306,7 +311,7 @@ fn bot_call(remarks: &[Remark], ordered: &Ordered) -> Handed {
         };
     }
     if let Some(remark) = writes().find(|remark| is_unusual(remark)) {
-        let why = format!("{} may write there, and wrote an unusual value", host_of(remark));
+        let why = said(words, "why-unusual", &[("host", &host_of(remark))]);
         return Handed {
             verdict: Verdict::Authorised,
             host: host_of(remark),
@@ -314,29 +319,44 @@ fn bot_call(remarks: &[Remark], ordered: &Ordered) -> Handed {
             why: Some(why),
         };
     }
-    let why = "no write came before the alarm".to_owned();
+    let why = said(words, "why-fault", &[]);
     Handed { verdict: Verdict::Fault, host: "PLC-1".to_owned(), frame: None, why: Some(why) }
 }
 
 // ---------------------------------------------------------------- the reveal
 
 fn reveal(ordered: &Ordered, out: &Path, handed: &Handed, outcome: &Outcome) -> Result<()> {
+    let words = &ordered.scenario.texts().game;
     let verdict = match handed.verdict {
         Verdict::Attack => "attack",
         Verdict::Fault => "fault",
-        Verdict::Authorised => "authorised work",
+        Verdict::Authorised => "authorised",
     };
-    let frame = handed.frame.map_or_else(|| "no frame".to_owned(), |frame| format!("frame {frame}"));
-    println!("\nThe call: {verdict}, {}, {frame}.", handed.host);
+    let verdict = said(words, verdict, &[]);
+    let frame = match handed.frame {
+        Some(frame) => said(words, "frame", &[("number", &frame.to_string())]),
+        None => said(words, "no-frame", &[]),
+    };
+    let call = said(words, "call", &[("verdict", &verdict), ("host", &handed.host), ("frame", &frame)]);
+    println!("\n{call}");
     if let Some(why) = &handed.why {
-        println!("Because: {why}.");
+        println!("{}", said(words, "because", &[("why", why)]));
     }
     let view = RecordView::open(out)?;
+    let directory = out.display().to_string();
     if let Some(step) = heart_of(&outcome.truth) {
         let call = FirstShiftCall { verdict: handed.verdict, host: &handed.host, frame: handed.frame };
         println!();
-        for sentence in debrief(step, &call, view.names()).sentences {
+        for sentence in debrief(step, &call, view.names(), words).sentences {
             println!("- {}", wrap(&sentence, 2));
+        }
+        if let Some((first, last)) = step.frames.first().zip(step.frames.last()) {
+            let (first, last) = (first.to_string(), last.to_string());
+            // In one line, to be copied.
+            println!(
+                "- {}",
+                said(words, "look", &[("directory", &directory), ("first", &first), ("last", &last)])
+            );
         }
     }
     let plan = &ordered.order.plan;
@@ -344,8 +364,8 @@ fn reveal(ordered: &Ordered, out: &Path, handed: &Handed, outcome: &Outcome) -> 
         println!("\n{}", wrap(&scenarios::texts::fill(story, &plan.values), 0));
     }
     print!("{}", tell(&ordered.scenario, &outcome.truth, &outcome.manifest, &outcome.actual, &outcome.clean));
-    println!("\nThe record is in {} (capture, logs, values, truth).", out.display());
-    println!("\nWhat to try next:");
+    println!("\n{}", said(words, "record", &[("directory", &directory)]));
+    println!("\n{}", said(words, "try-next", &[]));
     for line in &ordered.scenario.texts().try_next {
         println!("- {}", wrap(line, 2));
     }
@@ -355,4 +375,45 @@ fn reveal(ordered: &Ordered, out: &Path, handed: &Handed, outcome: &Outcome) -> 
 /// The step that the shift is about: the heaviest, the earliest of these.
 fn heart_of(truth: &[TruthStep]) -> Option<&TruthStep> {
     truth.iter().min_by_key(|step| (std::cmp::Reverse(step.severity), step.start))
+}
+
+#[cfg(test)]
+mod tests {
+    use scenarios::Scenario;
+
+    #[test]
+    fn the_catalogue_has_every_sentence_that_the_game_says() {
+        let spoken = [
+            "help",
+            "rest",
+            "your-call",
+            "ask-verdict",
+            "letters",
+            "ask-verdict-again",
+            "ask-machine",
+            "ask-frame",
+            "ask-frame-again",
+            "bot",
+            "call",
+            "attack",
+            "fault",
+            "authorised",
+            "frame",
+            "no-frame",
+            "because",
+            "why-stranger",
+            "why-unusual",
+            "why-fault",
+            "look",
+            "record",
+            "try-next",
+        ];
+        let texts = Scenario::named("first-shift").unwrap().texts().clone();
+        let unsaid = |key: &&String| {
+            !spoken.contains(&key.as_str()) && !quizzes::debrief::KEYS.contains(&key.as_str())
+        };
+        assert_eq!(texts.game.keys().filter(unsaid).collect::<Vec<_>>(), Vec::<&String>::new());
+        assert!(spoken.iter().chain(&quizzes::debrief::KEYS).all(|key| texts.game.contains_key(*key)));
+        assert_eq!(texts.game["letters"].chars().count(), 3);
+    }
 }

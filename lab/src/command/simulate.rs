@@ -13,7 +13,7 @@ use crate::recording::{Audience, Drive, Outcome, record_run};
 use crate::story;
 
 pub(crate) fn simulate(args: &SimulateArgs) -> Result<Exit> {
-    let ordered = order(&args.scenario, &args.which)?;
+    let ordered = order(&args.scenario, &args.language.told(&args.scenario, &args.which)?)?;
     let plan = &ordered.order.plan;
     let mut acts: Vec<(VirtualTime, String)> =
         args.acts.iter().map(|(at, command)| (VirtualTime::from_secs_f64(*at), command.clone())).collect();

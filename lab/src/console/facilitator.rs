@@ -6,10 +6,11 @@ use axum::response::Response;
 use maud::html;
 use net::Pace;
 use record::{Verdict, VirtualTime};
+use scenarios::texts::ENGLISH;
 use scenarios::{EventKind, Scenario};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Shared;
@@ -18,6 +19,7 @@ use super::exercise::{Play, StartOrder, order_of};
 use super::layout::common;
 use super::problem::Problem;
 use super::team::TimeForm;
+use crate::language::LANGUAGE;
 use crate::store::{CallRow, ClassRow, Role, Shows};
 
 /// Planned events that are shown ahead.
@@ -56,6 +58,13 @@ pub(super) async fn page(sitting: Sitting) -> Result<Response, Problem> {
             Some((name.to_owned(), scenario.texts().title.clone(), scenario.file().blind.is_some()))
         })
         .collect();
+    let languages: BTreeSet<String> = Scenario::names().flat_map(Scenario::languages).collect();
+    // English first: not every scenario has the others.
+    let languages: Vec<&String> = languages
+        .iter()
+        .filter(|code| *code == ENGLISH)
+        .chain(languages.iter().filter(|code| *code != ENGLISH))
+        .collect();
     let content = html! {
         div.row {
             button.danger id="stop" type="button" { "STOP - REAL EVENT" }
@@ -73,6 +82,7 @@ pub(super) async fn page(sitting: Sitting) -> Result<Response, Problem> {
                     label { "Scenario " select name="scenario" { @for (name, title, can_be_blind) in &scenarios { option value=(name) data-blind=[can_be_blind.then_some("yes")] { (title) " (" (name) ")" } } } }
                     label { "Seed " input name="seed" type="number" min="0" value="1" size="8"; }
                     label { input type="checkbox" name="blind"; " blind: the seed draws the cause" }
+                    label { "Told in " select name="language" { @for language in &languages { option { (language) } } } }
                     label { "Analysts see " select name="shows" { option value="records" { "records" } option value="findings" { "findings and records" } option value="capture" { "the capture alone" } } }
                     label { "Speed " select name="pace" { @for pace in [1, 2, 5, 10] { option value=(pace) { (pace) " x" } } } }
                     label { "Begin after " input name="skip" type="number" min="0" max="86400" value="0" size="6"; " s" }
@@ -185,6 +195,7 @@ pub(super) struct StartForm {
     blind: bool,
     #[serde(default)]
     settings: BTreeMap<String, String>,
+    language: Option<String>,
     shows: Option<String>,
     #[serde(default = "real_time")]
     pace: f64,
@@ -218,13 +229,17 @@ pub(super) async fn start(
         skip: Duration::from_secs(u64::from(form.skip)),
         is_paused: form.paused,
     };
+    let mut settings = form.settings;
+    if let Some(language) = form.language.filter(|code| code != ENGLISH) {
+        settings.insert(LANGUAGE.to_owned(), language);
+    }
     let mut class = ClassRow {
         id: 0,
         title: String::new(),
         scenario: form.scenario,
         seed: form.seed,
         blind: form.blind,
-        settings: form.settings,
+        settings,
         shows: match form.shows.as_deref() {
             None => Shows::Records,
             Some(word) => {

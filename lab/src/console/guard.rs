@@ -45,8 +45,7 @@ impl Guard {
     pub(super) fn new(address: SocketAddr, names: &[String]) -> Self {
         let port = address.port();
         let own = ["127.0.0.1", "localhost", "[::1]"].into_iter().map(str::to_owned);
-        let bound =
-            (!address.ip().is_loopback() && !address.ip().is_unspecified()).then(|| address.ip().to_string());
+        let bound = (!address.ip().is_unspecified()).then(|| address.ip().to_string());
         let all = own.chain(bound).chain(names.iter().map(|name| name.to_lowercase()));
         let hosts = all.flat_map(|name| [format!("{name}:{port}"), name]).collect();
         Self { hosts }

@@ -12,6 +12,7 @@ use site::{Site, Tag, TagKind};
 use super::layout::{Tab, page as framed};
 use super::problem::Problem;
 use super::team::AtTeam;
+use crate::language::LANGUAGE;
 
 /// The picture of a plant, if there is one.
 fn mimic(plant: &str) -> Option<&'static str> {
@@ -78,7 +79,7 @@ pub(super) async fn page(at: AtTeam) -> Response {
     let content = html! {
         details.briefing open[play.lab.is_some()] {
             summary { "Briefing" }
-            @for paragraph in &play.briefing { p { (paragraph) } }
+            @for paragraph in &play.briefing { p lang=[play.class.settings.get(LANGUAGE)] { (paragraph) } }
         }
         div.plant {
             section.mimic aria-label="Mimic of the plant" {

@@ -11,6 +11,8 @@ use site::file::Source;
 
 use record::attack;
 
+use super::translation;
+
 /// Bank files that come with Fieldrange: scenario and text.
 const BUNDLED: [(&str, &str); 1] = [("oldsmar", include_str!("../../bank/oldsmar.toml"))];
 
@@ -131,6 +133,31 @@ impl QuestionSet {
         }
     }
 
+    /// Languages in which the questions on a scenario can be asked, English first.
+    pub fn languages(scenario: &str) -> Vec<String> {
+        let others = translation::BUNDLED.iter().filter(|(name, ..)| *name == scenario);
+        std::iter::once("en").chain(others.map(|(_, language, _)| *language)).map(str::to_owned).collect()
+    }
+
+    /// The questions on a scenario in a language.
+    pub fn named_in(scenario: &str, language: &str) -> Result<Self, FileError> {
+        let questions = Self::named(scenario)?;
+        if language == "en" {
+            return Ok(questions);
+        }
+        let file = format!("{language}/{scenario}.toml");
+        let known = |(name, code, _): &&(&str, &str, &str)| *name == scenario && *code == language;
+        match translation::BUNDLED.iter().find(known) {
+            Some((.., text)) => questions.told_in(&file, text),
+            None => Err(FileError {
+                file,
+                line: 0,
+                problem: format!("the questions on {scenario} are not there in the language {language:?}"),
+                fix: format!("choose one of {}", Self::languages(scenario).join(", ")),
+            }),
+        }
+    }
+
     /// Reads a bank file and checks it as far as that goes without a record.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         let source = Source { file, text };
@@ -233,7 +260,7 @@ fn check_question(source: &Source<'_>, question: &Question) -> Result<(), FileEr
     Ok(())
 }
 
-fn check_expression(source: &Source<'_>, expression: &Spanned<String>) -> Result<(), FileError> {
+pub(super) fn check_expression(source: &Source<'_>, expression: &Spanned<String>) -> Result<(), FileError> {
     Program::compile(expression.get_ref()).map(drop).map_err(|errors| {
         source.error(
             expression,
@@ -243,7 +270,7 @@ fn check_expression(source: &Source<'_>, expression: &Spanned<String>) -> Result
     })
 }
 
-fn check_text(source: &Source<'_>, text: &Spanned<String>) -> Result<(), FileError> {
+pub(super) fn check_text(source: &Source<'_>, text: &Spanned<String>) -> Result<(), FileError> {
     for piece in pieces(text.get_ref()) {
         match piece {
             Piece::Words(_) => {}

@@ -10,7 +10,7 @@
 //! source that it can be looked up in. Both kinds become a [`ResolvedQuestion`], and [`mark()`] marks both.
 //!
 //! Reading order: [`file`](mod@file) (what a bank file holds), [`expression`] (what expressions may say), [`resolve`],
-//! [`general`], [`mark`](mod@mark), [`typed`], [`told`].
+//! [`general`], [`mark`](mod@mark), [`typed`], [`told`], `translation`.
 
 pub mod expression;
 pub mod file;
@@ -18,6 +18,7 @@ pub mod general;
 pub mod mark;
 pub mod resolve;
 pub mod told;
+mod translation;
 pub mod typed;
 
 pub use file::{Hint, Kind, QuestionSet};

@@ -26,6 +26,22 @@ fn letters(question: &ResolvedQuestion, texts: &[&str]) -> String {
 }
 
 #[test]
+fn another_language_asks_the_same_and_marks_the_same() {
+    let directory = tempfile::tempdir().unwrap();
+    let view = open(&directory.path().join("run"), "oldsmar", true);
+    let german = QuestionSet::named_in("oldsmar", "de").unwrap().resolve(&view).unwrap();
+    let english = asked(true);
+    assert_eq!(german.len(), english.len());
+    for (german, english) in german.iter().zip(&english) {
+        assert_eq!((&german.id, &german.answer), (&english.id, &english.answer));
+        assert_ne!((&german.prompt, &german.right), (&english.prompt, &english.right));
+        assert!(!german.prompt.contains("${") && !german.wrong.contains("${"), "{german:?}");
+    }
+    let wrong = mark(&german[0], &letters(&german[0], &["host:vendor-support"])).unwrap();
+    assert!(wrong.explanation.contains("Fernwartung"), "{wrong:?}");
+}
+
+#[test]
 fn six_questions_of_five_kinds() {
     let questions = asked(true);
     assert_eq!(questions.len(), 6);

@@ -78,6 +78,62 @@ fn an_event_without_its_text_is_an_error() {
     assert!(error.problem.contains("\"dose\" has no text"), "{error}");
 }
 
+const GERMAN: &str = include_str!("../../scenarios/oldsmar/texts/de.toml");
+
+#[track_caller]
+fn check_german(from: &str, to: &str, problem: &str) {
+    assert!(GERMAN.contains(from), "{from:?} is gone from the texts");
+    let english = Scenario::parse("x/scenario.toml", FILE, TEXTS).unwrap();
+    let error = english.told_in("de", "x/texts/de.toml", &GERMAN.replacen(from, to, 1)).unwrap_err();
+    assert_eq!(error.file, "x/texts/de.toml");
+    assert!(error.problem.contains(problem) && !error.fix.is_empty(), "{error}");
+}
+
+#[test]
+fn every_translation_has_all_that_the_english_texts_have() {
+    let told = Scenario::names()
+        .flat_map(|name| Scenario::languages(name).into_iter().map(move |code| (name, code)));
+    for (name, language) in told {
+        assert_eq!(Scenario::load_in(name, &language).unwrap().language(), language);
+    }
+    assert_eq!(Scenario::languages("oldsmar"), ["en", "de"]);
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/oldsmar");
+    assert_eq!(Scenario::languages(folder), ["en", "de"]);
+    assert_eq!(Scenario::load_in(folder, "de").unwrap().texts().title, "Elftausendeinhundert");
+    for code in ["fr", "../en", "DE", ""] {
+        let error = Scenario::load_in("oldsmar", code).unwrap_err();
+        assert!(error.fix.contains("en, de"), "{error}");
+    }
+}
+
+#[test]
+fn what_a_translation_lacks_is_named() {
+    check_german("[event.dose]", "[event.dosis]", "\"dose\" has no text");
+    check_german("reveal = ", "revel = ", "reveal");
+    check_german("title = ", "titel = ", "title");
+    check_german("briefing = [", "briefing = [\"\",", "briefing has 3 paragraphs, the English 2");
+    check_german("ticket = ", "# ", "event.vendor-visit.ticket is missing");
+    let shift = include_str!("../../scenarios/first-shift/texts/de.toml").replacen("{dose}", "305", 1);
+    let error = Scenario::named("first-shift").unwrap().told_in("de", "de.toml", &shift).unwrap_err();
+    assert!(error.problem.contains("same variables"), "{error}");
+}
+
+#[test]
+fn the_language_changes_what_is_said_and_nothing_else() {
+    let plan = |language| {
+        let scenario = Scenario::load_in("oldsmar", language).unwrap();
+        scenario.plan(3, &std::collections::BTreeMap::new(), false).unwrap()
+    };
+    let (english, mut german) = (plan("en"), plan("de"));
+    let dose = german.event("dose").unwrap();
+    assert!(dose.summary.contains("Natronlauge"), "{dose:?}");
+    for (told, event) in german.events.iter_mut().zip(&english.events) {
+        told.summary.clone_from(&event.summary);
+        told.ticket.clone_from(&event.ticket);
+    }
+    assert_eq!(format!("{german:?}"), format!("{english:?}"));
+}
+
 #[test]
 fn cut_and_garbled_files_are_errors_and_never_a_panic() {
     for end in (0..FILE.len()).step_by(97).filter(|end| FILE.is_char_boundary(*end)) {

@@ -13,12 +13,14 @@ use anyhow::{Context, Result, bail};
 use quizzes::export::Topic;
 use quizzes::{QuestionSet, RecordView, ResolvedQuestion};
 use record::RunManifest;
+use scenarios::texts::ENGLISH;
 use serde_json::json;
 
 use self::asking::{Given, ask, read_line_of};
 use self::printing::{print_paper, print_solved, print_sum, print_verdict};
 use crate::cli::QuizArgs;
 use crate::exit::Exit;
+use crate::language::{LANGUAGE, known};
 
 pub(crate) fn quiz(args: &QuizArgs) -> Result<Exit> {
     match &args.run {
@@ -29,9 +31,12 @@ pub(crate) fn quiz(args: &QuizArgs) -> Result<Exit> {
 
 fn quiz_on_run(args: &QuizArgs, run: &Path) -> Result<Exit> {
     let view = RecordView::open(run)?;
-    let set = QuestionSet::named(&view.manifest().scenario)?;
-    let questions = set.resolve(&view)?;
     let manifest = view.manifest();
+    let asked = args.language.asked().or_else(|| manifest.settings.get(LANGUAGE).cloned());
+    let languages = QuestionSet::languages(&manifest.scenario);
+    let language = asked.and_then(|code| known(code, &languages, &manifest.scenario));
+    let set = QuestionSet::named_in(&manifest.scenario, language.as_deref().unwrap_or(ENGLISH))?;
+    let questions = set.resolve(&view)?;
     let sitting = Sitting { topic: manifest.scenario.clone(), variant: variant(manifest) };
     if let Some(form) = args.export {
         let title = scenarios::Scenario::named(&manifest.scenario)?.texts().title.clone();
