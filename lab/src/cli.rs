@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use scenarios::Difficulty;
 
 use quizzes::incident::Twelve;
 
@@ -72,6 +73,9 @@ pub(crate) struct ShiftArgs {
     /// Draw the cause from the seed: attack, fault or authorised work.
     #[arg(long)]
     pub(crate) blind: bool,
+    /// How hard: easy, medium or hard.
+    #[arg(long, default_value_t)]
+    pub(crate) level: Difficulty,
     /// Virtual seconds per second of your time while you watch.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) speed: u32,
@@ -171,7 +175,9 @@ pub(crate) enum Command {
     )]
     Doctor(DoctorArgs),
     /// List what comes with the program.
-    #[command(after_help = "Example:\n  fieldrange list scenarios --json")]
+    #[command(
+        after_help = "Examples:\n  fieldrange list scenarios --json\n  fieldrange list scenarios --notes oldsmar --seed 7"
+    )]
     List(ListArgs),
     /// Check scenarios, plants, sites, rules and questions, and the bands of the scoring bots.
     #[command(after_help = "Example:\n  fieldrange check --seeds 16")]
@@ -198,6 +204,9 @@ pub(crate) struct WhichRun {
     /// Fix one of the scenario's variables.
     #[arg(long = "var", value_name = "NAME=VALUE", value_parser = setting)]
     pub(crate) settings: Vec<(String, String)>,
+    /// How hard: easy, medium or hard. Easy helps in the briefing, hard has more that looks alike.
+    #[arg(long, default_value_t)]
+    pub(crate) level: Difficulty,
 }
 
 #[derive(Debug, Args)]
@@ -547,6 +556,15 @@ pub(crate) struct ListArgs {
     /// What to list.
     #[arg(value_enum)]
     pub(crate) what: Listed,
+    /// With `scenarios`: the instructor's note of one of them, with the moments of the run that --seed draws. It tells everything.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) notes: Option<String>,
+    /// Seed whose moments the note tells.
+    #[arg(long, default_value_t = 1, requires = "notes")]
+    pub(crate) seed: u64,
+    /// Level whose moments the note tells.
+    #[arg(long, default_value_t, requires = "notes")]
+    pub(crate) level: Difficulty,
     /// Print the table of hands-on as a page of Markdown.
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
@@ -629,6 +647,9 @@ pub(crate) struct CheckArgs {
     /// Only this scenario, by name or folder, with as many seeds as asked for.
     #[arg(long, value_name = "NAME")]
     pub(crate) scenario: Option<String>,
+    /// Level at which the bots play: easy, medium or hard.
+    #[arg(long, default_value_t)]
+    pub(crate) level: Difficulty,
     /// Check these files instead of what comes with the program: scenario.toml, plant, site or rule files.
     pub(crate) files: Vec<PathBuf>,
     /// Print the result as JSON.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use record::{RunManifest, VirtualTime};
-use scenarios::{Plan, Scenario};
+use scenarios::{Difficulty, LEVEL, Plan, Scenario};
 use site::Site;
 
 use crate::cli::WhichRun;
@@ -22,7 +22,10 @@ pub(crate) struct Ordered {
 
 /// Works out a run from a scenario's name and the options.
 pub(crate) fn order(name: &str, which: &WhichRun) -> Result<Ordered> {
-    let settings: BTreeMap<String, String> = which.settings.iter().cloned().collect();
+    let mut settings: BTreeMap<String, String> = which.settings.iter().cloned().collect();
+    if which.level != Difficulty::default() {
+        settings.insert(LEVEL.to_owned(), which.level.to_string());
+    }
     order_with(name, which.seed, settings, which.blind)
 }
 

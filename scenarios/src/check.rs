@@ -8,6 +8,7 @@ use site::file::Source;
 use site::{Device, FileError};
 
 use crate::deed::{Deed, Name, Write};
+use crate::difficulty::{Difficulty, LEVEL};
 use crate::scenario::{Actor, EventFile, Scenario};
 use crate::span::{Term, parse_span};
 
@@ -136,6 +137,18 @@ impl Scenario {
         }
     }
 
+    /// The story is the same at every level: only what is no step may ask for one.
+    fn check_level(source: &Source<'_>, event: &EventFile, word: &str) -> Result<(), FileError> {
+        if let Err(wrong) = word.parse::<Difficulty>() {
+            return Err(source.error(&event.id, wrong.to_string(), "mend the word under only"));
+        }
+        if event.techniques.is_empty() {
+            return Ok(());
+        }
+        let problem = format!("{}: a step takes place at every level", event.id.get_ref());
+        Err(source.error(&event.id, problem, "take level out of only"))
+    }
+
     fn check_hosts(&self, source: &Source<'_>) -> Result<(), FileError> {
         for (index, host) in self.file.hosts.iter().enumerate() {
             let name = host.name.get_ref();
@@ -256,6 +269,10 @@ impl Scenario {
             }
         }
         for (variable, word) in &event.only {
+            if variable == LEVEL {
+                Self::check_level(source, event, word)?;
+                continue;
+            }
             let Some(found) = self.file.variables.iter().find(|v| v.name.get_ref() == variable) else {
                 return Err(source.error(
                     &event.id,

@@ -9,6 +9,7 @@ use site::file::Source;
 use site::{FileError, Site};
 
 use crate::deed::Deed;
+use crate::difficulty::{Difficulty, LEVEL};
 use crate::plan::{
     Cause, EventKind, Inject, PLACE_WIDTH_NS, Plan, PlannedEvent, Preset, between_scans, historian_of,
     station_of,
@@ -20,7 +21,7 @@ use crate::variable::{Drawn, Values};
 
 impl Scenario {
     /// Draws everything that is left to chance. `settings` are variables set by name, besides `cause` for what is
-    /// behind the run; `blind` lets the seed decide the cause.
+    /// behind the run and `level` for how hard it is played; `blind` lets the seed decide the cause.
     ///
     /// Errors name the setting, or the place in the scenario file where a value cannot be worked out.
     pub fn plan(
@@ -31,7 +32,12 @@ impl Scenario {
     ) -> Result<Plan, FileError> {
         let values = self.values(seed, settings)?;
         let cause = self.cause(seed, settings, blind)?;
-        let draft = Draft { scenario: self, seed, values: &values };
+        let level = match settings.get(LEVEL).map(|word| word.parse()) {
+            None => Difficulty::default(),
+            Some(Ok(level)) => level,
+            Some(Err(wrong)) => return Err(self.wrong_setting(wrong, "give one of easy, medium, hard")),
+        };
+        let draft = Draft { scenario: self, seed, values: &values, level };
         let end = VirtualTime::ZERO + parse_span(self.file.duration.get_ref()).unwrap_or_default();
         let presets = self
             .file
@@ -59,6 +65,7 @@ impl Scenario {
             injects: Vec::new(),
             values: values.clone(),
             cause,
+            level,
         };
         for (kind, event) in std::iter::empty()
             .chain(self.file.steps.iter().map(|e| (EventKind::Step, e)))
@@ -75,14 +82,21 @@ impl Scenario {
         Ok(plan)
     }
 
+    fn wrong_setting(&self, problem: impl ToString, fix: &str) -> FileError {
+        let (file, problem) = (self.file_name.clone(), problem.to_string());
+        FileError { file, line: 0, problem, fix: fix.to_owned() }
+    }
+
     fn values(&self, seed: u64, settings: &BTreeMap<String, String>) -> Result<Values, FileError> {
         let wrong =
             |problem: String, fix: String| FileError { file: self.file_name.clone(), line: 0, problem, fix };
         let names = || self.file.variables.iter().map(|v| v.name.get_ref().as_str());
-        if let Some(stray) = settings.keys().find(|name| *name != "cause" && !names().any(|n| n == *name)) {
+        if let Some(stray) =
+            settings.keys().find(|name| *name != "cause" && *name != LEVEL && !names().any(|n| n == *name))
+        {
             return Err(wrong(
                 format!("scenario {} has no variable {stray:?}", self.id()),
-                format!("set one of: {}", names().chain(["cause"]).collect::<Vec<_>>().join(", ")),
+                format!("set one of: {}", names().chain(["cause", LEVEL]).collect::<Vec<_>>().join(", ")),
             ));
         }
         self.file
@@ -130,6 +144,7 @@ struct Draft<'a> {
     scenario: &'a Scenario,
     seed: u64,
     values: &'a Values,
+    level: Difficulty,
 }
 
 impl Draft<'_> {
@@ -139,10 +154,7 @@ impl Draft<'_> {
             _ => event.cause.as_ref().map(|cause| cause.get_ref().as_str()),
         };
         let fits = wanted.is_none_or(|cause| plan.cause.as_str() == cause)
-            && event
-                .only
-                .iter()
-                .all(|(name, word)| self.values.get(name).is_some_and(|value| value.to_string() == *word));
+            && event.only.iter().all(|(name, word)| self.has(name, word));
         if !fits {
             return Ok(());
         }
@@ -167,6 +179,14 @@ impl Draft<'_> {
             self.add_one(plan, kind, event, format!("{}#{n}", event.id.get_ref()), at)?;
         }
         Ok(())
+    }
+
+    /// Whether a variable, or the level, has the word that an event asks for.
+    fn has(&self, name: &str, word: &str) -> bool {
+        match name {
+            LEVEL => self.level.as_str() == word,
+            _ => self.values.get(name).is_some_and(|value| value.to_string() == word),
+        }
     }
 
     /// An inject whose event is not in the plan is not said.

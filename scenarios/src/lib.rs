@@ -8,13 +8,14 @@
 //! virtual network, as an attacker or an operator would. Faults of the plant are only planned here
 //! ([`Plan::faults`]); the lab applies them.
 //!
-//! Reading order: [`span`], [`variable`], [`deed`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
+//! Reading order: [`span`], [`variable`], [`deed`], [`difficulty`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
 //! [`chronicle`], `poller`, [`hmi`], `front_end`, `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
 //! which puts them together; at the end [`mod@traces`], what was left on hosts and in the office.
 
 mod check;
 pub mod chronicle;
 pub mod deed;
+pub mod difficulty;
 mod draw;
 mod front_end;
 mod historian;
@@ -35,6 +36,7 @@ pub mod variable;
 
 pub use chronicle::JournalEntry;
 pub use deed::Deed;
+pub use difficulty::{Difficulty, LEVEL};
 pub use hmi::{HmiAlarm, HmiView};
 pub use plan::{Cast, Cause, EventKind, Plan, PlannedEvent, PlantFault, Preset};
 pub use scenario::Scenario;

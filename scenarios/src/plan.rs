@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use record::{EntityId, Role, StartTime, Verdict, VirtualTime};
 
 use crate::deed::Deed;
+use crate::difficulty::Difficulty;
 use crate::scenario::Actor;
 use crate::variable::Values;
 
@@ -204,6 +205,8 @@ pub struct Plan {
     pub values: Values,
     /// What is behind it. Not for the trainee.
     pub cause: Cause,
+    /// How hard it is played.
+    pub level: Difficulty,
     /// Values that controllers start with.
     pub presets: Vec<Preset>,
     /// Controllers whose key stands in Program, so that they take start and stop from the network.

@@ -245,7 +245,7 @@ pub struct EventFile {
     /// Again and again, each time after so long and a drawn part of it (ordinary work only).
     #[serde(default)]
     pub every: Option<Spanned<Term>>,
-    /// Variables and the words that they must have for this to happen.
+    /// Variables and the words that they must have for this to happen; `level` is one of them in every scenario.
     #[serde(default)]
     pub only: BTreeMap<String, String>,
     /// Cause of a blind run to which it belongs; steps belong to `attack`.

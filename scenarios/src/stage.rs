@@ -59,7 +59,7 @@ pub enum StageError {
 }
 
 /// How long before its work a ticket is opened.
-const TICKET_LEAD: Duration = Duration::from_mins(10);
+pub const TICKET_LEAD: Duration = Duration::from_mins(10);
 
 /// A plan on a network.
 #[derive(Clone)]

@@ -9,10 +9,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use site::FileError;
 use site::file::Source;
 
+use crate::difficulty::Difficulty;
 use crate::scenario::ScenarioFile;
 use crate::variable::Values;
 
@@ -24,6 +25,9 @@ pub struct Texts {
     pub title: String,
     /// What a person knows before the run: paragraphs. Gives nothing away.
     pub briefing: Vec<String>,
+    /// What the briefing says besides to those who play it easy: paragraphs.
+    #[serde(default)]
+    pub help: Vec<String>,
     /// What to try next: paragraphs.
     pub try_next: Vec<String>,
     /// The story in one or two sentences, by cause (`attack`, `none`, ...): shown at the reveal only.
@@ -37,6 +41,21 @@ pub struct Texts {
     /// What the game in the terminal says itself, by key, where it plays this scenario.
     #[serde(default)]
     pub game: BTreeMap<String, String>,
+    /// For whoever leads the exercise.
+    #[serde(default)]
+    pub notes: Notes,
+}
+
+/// The instructor's note of a scenario, in sentences. The moments of a run are not written here: a plan has them.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notes {
+    /// What to look at while it runs.
+    pub look: Vec<String>,
+    /// What to ask people.
+    pub ask: Vec<String>,
+    /// What to come back to afterwards.
+    pub debrief: Vec<String>,
 }
 
 /// What is said of one labelled event once it is revealed.
@@ -64,6 +83,12 @@ impl Texts {
     /// Reads texts. [`crate::Scenario::parse`] also compares them with the scenario.
     pub fn parse(file: &str, text: &str) -> Result<Self, FileError> {
         Source { file, text }.parse()
+    }
+
+    /// What a person is told before the run.
+    pub fn briefing_at(&self, level: Difficulty) -> Vec<String> {
+        let help = self.help.iter().filter(|_| level == Difficulty::Easy);
+        self.briefing.iter().chain(help).cloned().collect()
     }
 
     /// Checks that every labelled event has its text and that no text speaks of something else.

@@ -1,12 +1,13 @@
 //! `fieldrange check`: does everything that comes with the program hold together, and are its scenarios fair?
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use quizzes::task::Work;
 use quizzes::{BotInput, GeneralBank, QuestionSet, RecordView, bands, false_call_weight, play_all};
 use record::{Channel, Finding, Level, Role, TruthStep, Verdict, VirtualTime};
-use scenarios::Scenario;
+use scenarios::{Cast, Difficulty, LEVEL, Scenario};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, WhichRun};
@@ -56,7 +57,7 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
     }
     let named = args.scenario.as_deref();
     if let Some(name) = named {
-        Scenario::load(name)?;
+        check_injects(&Scenario::load(name)?)?;
     }
     let mut runs = Vec::new();
     for name in named.map_or_else(|| Scenario::names().collect(), |named| vec![named]) {
@@ -65,8 +66,9 @@ pub(crate) fn check(args: &CheckArgs) -> Result<Exit> {
         runs.extend((1..=seeds).map(|seed| (name, seed)));
     }
     let mut rows = Vec::new();
-    let check_one =
-        |(name, seed): &(&str, u64)| check_run(name, *seed).with_context(|| format!("{name}, seed {seed}"));
+    let check_one = |(name, seed): &(&str, u64)| {
+        check_run(name, *seed, args.level).with_context(|| format!("{name}, seed {seed}"))
+    };
     in_order(&runs, check_one, |row| {
         if !args.json {
             print_row(&row);
@@ -99,6 +101,9 @@ fn check_bundled() -> Result<()> {
     for name in Scenario::names() {
         check_languages(name)?;
     }
+    for name in Scenario::names() {
+        check_injects(&Scenario::named(name)?)?;
+    }
     check_general_bank(&GeneralBank::bundled()?)?;
     check_tasks()?;
     sensor::rules::RuleSet::embedded()?;
@@ -112,6 +117,37 @@ fn check_languages(name: &str) -> Result<String> {
         Scenario::load_in(name, language)?;
     }
     Ok(languages.join(", "))
+}
+
+/// Every inject is said in some run: with one of the causes, at one of the levels, with one of a few seeds.
+fn check_injects(scenario: &Scenario) -> Result<()> {
+    const SEEDS: u64 = 8;
+    let file = scenario.file();
+    let mut unsaid: BTreeSet<&str> = file.injects.iter().map(|inject| inject.id.get_ref().as_str()).collect();
+    let causes = file.blind.as_ref().map(|blind| blind.causes.get_ref().as_slice()).unwrap_or_default();
+    let by_cause = causes.iter().map(|cause| BTreeMap::from([("cause".to_owned(), cause.clone())]));
+    for settings in std::iter::once(BTreeMap::new()).chain(by_cause) {
+        for (level, seed) in
+            Difficulty::ALL.into_iter().flat_map(|level| (1..=SEEDS).map(move |seed| (level, seed)))
+        {
+            if unsaid.is_empty() {
+                return Ok(());
+            }
+            let mut settings = settings.clone();
+            settings.insert(LEVEL.to_owned(), level.to_string());
+            let plan = scenario.plan(seed, &settings, false)?;
+            for inject in plan.injects.iter().filter(|inject| plan.is_told(inject, &Cast::full())) {
+                unsaid.remove(inject.id.as_str());
+            }
+        }
+    }
+    match unsaid.first() {
+        None => Ok(()),
+        Some(id) => bail!(
+            "{}: the inject {id:?} is said in no run\n  fix: let it need an event that takes place",
+            scenario.id()
+        ),
+    }
 }
 
 /// Labs that the general bank recommends are scenarios. Everything else about it was checked while it was read.
@@ -189,10 +225,10 @@ fn check_files(files: &[std::path::PathBuf]) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn check_run(name: &str, seed: u64) -> Result<Row> {
+fn check_run(name: &str, seed: u64, level: Difficulty) -> Result<Row> {
     let scratch = tempfile::tempdir().context("no room for a scratch directory")?;
     let out = scratch.path().join("run");
-    let ordered = order(name, &WhichRun { seed, blind: false, settings: Vec::new() })?;
+    let ordered = order(name, &WhichRun { seed, blind: false, settings: Vec::new(), level })?;
     let drive = Drive::Fast { acts: Vec::new() };
     let outcome = on_kernel_thread(|| {
         record_run(&ordered.order, drive, &out, &Progress::hidden(), Audience::default())

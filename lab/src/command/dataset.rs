@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use quizzes::export::labels;
 use record::Verdict;
+use scenarios::Difficulty;
 use serde::Serialize;
 
 use crate::cli::WhichRun;
@@ -100,7 +101,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
 
 /// Makes one run with its labels, which lie beside its record: what is sealed stays as it is.
 fn one(args: &DatasetArgs, scenario: &str, split: &'static str, seed: u64) -> Result<Row> {
-    let which = WhichRun { seed, blind: args.blind, settings: Vec::new() };
+    let which = WhichRun { seed, blind: args.blind, settings: Vec::new(), level: Difficulty::default() };
     let ordered = order(scenario, &which)?;
     let id = ordered.scenario.id().to_owned();
     let name = format!("{id}-{seed}");

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use net::Pace;
 use record::{Clock, VirtualTime};
-use scenarios::Cast;
+use scenarios::{Cast, Difficulty};
 use sensor::RuleSet;
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ fn capture() -> Finding {
 
 /// A lab for trials, without a record.
 fn assembly() -> Result<Assembly> {
-    let which = WhichRun { seed: 1, blind: false, settings: Vec::new() };
+    let which = WhichRun { seed: 1, blind: false, settings: Vec::new(), level: Difficulty::default() };
     let ordered = order(SCENARIO, &which)?;
     Ok(Assembly::new(&ordered.order.plan, &Cast::full(), &ordered.order.site, Watchers::default())?)
 }

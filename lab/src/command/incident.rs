@@ -8,7 +8,7 @@ use quizzes::export::badge::{IssuerKey, is_signed};
 use quizzes::incident::Twelve;
 use quizzes::{RecordView, ScoreInput, read_calls};
 use record::{Role, RunReader};
-use scenarios::Scenario;
+use scenarios::{Difficulty, Scenario};
 
 use super::pack::pack_for_trainee;
 use crate::cli::{IncidentArgs, IncidentWhat, WhichRun};
@@ -50,7 +50,7 @@ fn ordered(code: Twelve) -> Result<Ordered> {
     }
     let (scenario, seed) = code.incident(fit.len());
     let name = fit.get(scenario).context("no scenario has a cause that can be drawn")?;
-    order(name, &WhichRun { seed, blind: true, settings: Vec::new() })
+    order(name, &WhichRun { seed, blind: true, settings: Vec::new(), level: Difficulty::default() })
 }
 
 fn made(code: Twelve, out: &Path) -> Result<(Ordered, Outcome)> {

@@ -90,8 +90,8 @@ fn begin(args: &ServeArgs, exercise: &std::sync::Arc<Exercise>) -> Result<String
         scenario: args.scenario.clone(),
         seed: args.which.seed,
         blind: args.which.blind,
-        settings: which.settings.into_iter().collect(),
-        shows: Shows::Records,
+        settings: ordered.order.settings.clone(),
+        shows: Shows::at(plan.level),
         scores_hidden: false,
     };
     class.id = store.add_class(&class)?;

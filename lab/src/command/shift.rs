@@ -56,10 +56,10 @@ struct Handed {
 }
 
 pub(crate) fn shift(args: &ShiftArgs) -> Result<Exit> {
-    let which = WhichRun { seed: args.seed, blind: args.blind, settings: Vec::new() };
+    let which = WhichRun { seed: args.seed, blind: args.blind, settings: Vec::new(), level: args.level };
     let ordered = order(SCENARIO, &args.language.told(SCENARIO, &which)?)?;
     let out = args.out.clone().unwrap_or_else(|| free_directory(&format!("{SCENARIO}-{}", args.seed)));
-    for paragraph in &ordered.scenario.texts().briefing {
+    for paragraph in &ordered.scenario.texts().briefing_at(args.level) {
         println!("{}\n", wrap(paragraph, 0));
     }
     let is_person = !args.bot && std::io::stdin().is_terminal() && std::io::stdout().is_terminal();

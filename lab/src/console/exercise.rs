@@ -18,7 +18,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use net::{Forward, Pace};
 use record::{OutsideInput, Role, StartTime, VirtualTime};
-use scenarios::{Cast, Plan};
+use scenarios::stage::TICKET_LEAD;
+use scenarios::{Cast, Difficulty, Plan};
 use site::Site;
 
 use super::ways_in::WaysIn;
@@ -173,7 +174,8 @@ impl Exercise {
         self.bring_up(run, team, ordered, how, None)
     }
 
-    /// Puts the scenario's own injects where the facilitator can hold, change or release them.
+    /// Puts the scenario's own injects, and the tickets that people at the works would see opened, where the facilitator can
+    /// hold, change or release them.
     fn prepare_injects(&self, run: i64, plan: &Plan, from: VirtualTime) -> Result<(), StoreError> {
         let told = plan.injects.iter().filter(|inject| plan.is_told(inject, &Cast::full()));
         for inject in told.filter(|inject| inject.at >= from) {
@@ -184,6 +186,11 @@ impl Exercise {
             });
             for role in roles.chain(inject.to.is_empty().then_some(None)) {
                 self.store.add_inject(run, inject.at, "inject", role, &text)?;
+            }
+        }
+        for event in plan.events.iter().filter(|event| event.at >= from) {
+            if let Some(ticket) = &event.ticket {
+                self.store.add_inject(run, event.at - TICKET_LEAD, "ticket", None, ticket)?;
             }
         }
         Ok(())
@@ -381,7 +388,7 @@ impl Exercise {
     fn play_of(&self, run: RunRow, team: &TeamRow, lab: Option<Arc<LiveLab>>) -> Result<Play> {
         let Some(class) = self.store.class(run.class)? else { bail!("run {} belongs to no class", run.id) };
         let Ordered { scenario, order } = order_of(&class)?;
-        let texts = scenario.texts();
+        let (texts, level) = (scenario.texts(), order.plan.level);
         Ok(Play {
             run,
             class,
@@ -389,7 +396,7 @@ impl Exercise {
             site: order.site,
             plan: order.plan,
             title: texts.title.clone(),
-            briefing: texts.briefing.clone(),
+            briefing: texts.briefing_at(level),
             lab,
         })
     }
@@ -453,7 +460,10 @@ impl Exercise {
 /// What a class plays.
 pub(super) fn order_of(class: &ClassRow) -> Result<Ordered> {
     let settings = class.settings.clone().into_iter().collect();
-    order(&class.scenario, &WhichRun { seed: class.seed, blind: class.blind, settings })
+    order(
+        &class.scenario,
+        &WhichRun { seed: class.seed, blind: class.blind, settings, level: Difficulty::default() },
+    )
 }
 
 /// A name as part of a directory's: letters, digits and dashes.

@@ -7,7 +7,7 @@ use maud::html;
 use net::Pace;
 use record::{Verdict, VirtualTime};
 use scenarios::texts::ENGLISH;
-use scenarios::{EventKind, Scenario};
+use scenarios::{Difficulty, EventKind, Scenario};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +83,8 @@ pub(super) async fn page(sitting: Sitting) -> Result<Response, Problem> {
                     label { "Seed " input name="seed" type="number" min="0" value="1" size="8"; }
                     label { input type="checkbox" name="blind"; " blind: the seed draws the cause" }
                     label { "Told in " select name="language" { @for language in &languages { option { (language) } } } }
-                    label { "Analysts see " select name="shows" { option value="records" { "records" } option value="findings" { "findings and records" } option value="capture" { "the capture alone" } } }
+                    label { "Level " select name="level" { @for level in Difficulty::ALL { option selected[level == Difficulty::default()] { (level) } } } }
+                    label { "Analysts see " select name="shows" { option value="" { "what the level has" } option value="records" { "records" } option value="findings" { "findings and records" } option value="capture" { "the capture alone" } } }
                     label { "Speed " select name="pace" { @for pace in [1, 2, 5, 10] { option value=(pace) { (pace) " x" } } } }
                     label { "Begin after " input name="skip" type="number" min="0" max="86400" value="0" size="6"; " s" }
                     label { input type="checkbox" name="paused"; " paused" }
@@ -241,6 +242,7 @@ pub(super) async fn start(
         blind: form.blind,
         settings,
         shows: match form.shows.as_deref() {
+            // Set below: the level says.
             None => Shows::Records,
             Some(word) => {
                 Shows::parse(word).ok_or_else(|| Problem::bad("shows is findings, records or capture"))?
@@ -249,6 +251,9 @@ pub(super) async fn start(
         scores_hidden: false,
     };
     let ordered = order_of(&class).map_err(|error| Problem::bad(format!("{error:#}")))?;
+    if form.shows.is_none() {
+        class.shows = Shows::at(ordered.order.plan.level);
+    }
     class.title.clone_from(&ordered.scenario.texts().title);
     let teams: Vec<_> =
         store.teams()?.into_iter().filter(|team| form.team.is_none_or(|wanted| wanted == team.id)).collect();

@@ -12,7 +12,7 @@ pub(crate) struct InjectRow {
     pub(crate) id: i64,
     pub(crate) run: i64,
     pub(crate) t: VirtualTime,
-    /// `hint`, `message` or `inject`.
+    /// `hint`, `message`, `inject` or `ticket`.
     pub(crate) kind: String,
     pub(crate) role: Option<String>,
     pub(crate) text: String,

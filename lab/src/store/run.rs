@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use record::VirtualTime;
 use rusqlite::{OptionalExtension, Row, params};
+use scenarios::Difficulty;
 use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError};
@@ -21,6 +22,15 @@ pub(crate) enum Shows {
 }
 
 impl Shows {
+    /// What a level shows where nobody says otherwise.
+    pub(crate) const fn at(level: Difficulty) -> Self {
+        match level {
+            Difficulty::Easy => Self::Findings,
+            Difficulty::Medium => Self::Records,
+            Difficulty::Hard => Self::Capture,
+        }
+    }
+
     /// The word in the store and on pages.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

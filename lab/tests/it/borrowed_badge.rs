@@ -1,10 +1,11 @@
 //! Controllers that are stopped with the vendor's function code, and what people are told meanwhile.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
-use crate::command::{lines, simulate};
+use crate::command::{fieldrange, lines, simulate};
 
 #[test]
 fn a_controller_whose_key_stands_in_program_obeys_a_stop_and_the_journal_tells_who_logged_on() {
@@ -38,7 +39,7 @@ fn a_controller_whose_key_stands_in_program_obeys_a_stop_and_the_journal_tells_w
 
     let told: Vec<&Value> = events.iter().filter(|event| event["kind"] == "inject").collect();
     assert_eq!(told.len(), 6);
-    let strange = told.iter().find(|event| event["data"]["inject"] == "strange-log-on").unwrap();
+    let strange = told.iter().find(|event| event["data"]["inject"] == "office-log-on").unwrap();
     assert!(strange["t"].as_f64().unwrap() < start_of("stop"));
     assert_eq!(strange["data"]["channel"], "vpn");
     assert_eq!(strange["data"]["to"][0], "analyst");
@@ -54,18 +55,36 @@ fn a_controller_whose_key_stands_in_program_obeys_a_stop_and_the_journal_tells_w
     assert!(found("stop") && found("own-stop"), "the sensor knows no tickets: both, and the person decides");
 }
 
+/// A copy of the scenario in which one thing is written otherwise.
+fn altered(scratch: &Path, was: &str, now: &str) -> String {
+    let folder = scratch.join("borrowed-badge");
+    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/scenarios/borrowed-badge");
+    fs::create_dir_all(folder.join("texts")).expect("a copy of the scenario");
+    fs::copy(format!("{bundled}/texts/en.toml"), folder.join("texts/en.toml"))
+        .expect("a copy of the scenario");
+    let file = fs::read_to_string(format!("{bundled}/scenario.toml")).expect("a copy of the scenario");
+    let other = file.replacen(was, now, 1);
+    assert_ne!(file, other);
+    fs::write(folder.join("scenario.toml"), other).expect("a copy of the scenario");
+    folder.display().to_string()
+}
+
 #[test]
 fn with_the_key_in_run_the_same_stop_is_refused() {
     let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path().join("borrowed-badge");
-    let bundled = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/scenarios/borrowed-badge");
-    fs::create_dir_all(folder.join("texts")).unwrap();
-    fs::copy(format!("{bundled}/texts/en.toml"), folder.join("texts/en.toml")).unwrap();
-    let file = fs::read_to_string(format!("{bundled}/scenario.toml")).unwrap();
-    let locked = file.replacen("keys_in_program = [\"PLC-1\", \"PLC-2\"]", "", 1);
-    assert_ne!(file, locked);
-    fs::write(folder.join("scenario.toml"), locked).unwrap();
+    let folder = altered(scratch.path(), "keys_in_program = [\"PLC-1\", \"PLC-2\"]", "");
     let run = scratch.path().join("run");
-    simulate(&folder.display().to_string(), 2, &run, &[]);
+    simulate(&folder, 2, &run, &[]);
     assert!(!lines(&run, "events.jsonl").iter().any(|event| event["kind"] == "controller.mode"));
+}
+
+#[test]
+fn check_names_an_inject_that_can_never_be_said() {
+    let scratch = tempfile::tempdir().unwrap();
+    // Ordinary work that comes again and again has no event of its plain name.
+    let folder = altered(scratch.path(), "needs = \"stop\"", "needs = \"chlorine-trim\"");
+    let output = fieldrange(["check", "--scenario", &folder]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    assert!(said.contains("\"office-log-on\" is said in no run"), "{said}");
 }

@@ -109,6 +109,40 @@ fn every_scenario_has_its_test_of_sameness() {
 }
 
 #[test]
+fn medium_is_the_run_that_is_made_where_nobody_says_how_and_hard_is_another() {
+    let scratch = tempfile::tempdir().unwrap();
+    let run = |level: &[&str]| {
+        let out = scratch.path().join(level.join(""));
+        simulate("first-shift", 1, &out, level);
+        (hashes(&out), lines(&out, "truth.jsonl").len())
+    };
+    let (plain, events) = run(&[]);
+    assert_eq!(run(&["--level", "medium"]), (plain.clone(), events));
+    let (hard, more) = run(&["--level", "hard"]);
+    assert_eq!(more, events + 1);
+    assert_ne!(plain["span.pcapng"], hard["span.pcapng"]);
+}
+
+#[test]
+fn the_note_for_the_instructor_tells_the_moments_of_the_seed() {
+    let note = crate::command::done([
+        "list",
+        "scenarios",
+        "--notes",
+        "borrowed-badge",
+        "--seed",
+        "2",
+        "--level",
+        "hard",
+    ]);
+    for said in ["new device", "WO-2378", "function 90", "What to ask", "played easy"] {
+        assert!(note.to_lowercase().contains(&said.to_lowercase()), "{said}: {note}");
+    }
+    let time = |word: &str| note.lines().position(|line| line.contains(word)).unwrap();
+    assert!(time("(new device)") < time("was stopped with function 90"));
+}
+
+#[test]
 fn two_seeds_give_different_captures() {
     let scratch = tempfile::tempdir().unwrap();
     let (one, other) = (scratch.path().join("one"), scratch.path().join("other"));

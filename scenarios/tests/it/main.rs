@@ -4,6 +4,7 @@
 
 mod device;
 mod files;
+mod levels;
 mod plans;
 mod run;
 mod staging;

@@ -182,11 +182,11 @@ fn an_inject_is_said_only_with_the_event_that_it_needs() {
     };
     let attack = with("attack");
     let all = ids(&attack, &Cast::full());
-    assert!(all.iter().any(|id| id == "strange-log-on") && all.len() == 6, "{all:?}");
+    assert!(all.iter().any(|id| id == "office-log-on") && all.len() == 6, "{all:?}");
     assert!(attack.injects.is_sorted_by_key(|inject| inject.at));
     assert!(attack.injects.iter().all(|inject| !inject.text.contains('{')), "variables are filled in");
     let (log_on, stop) = (&attack.injects[2], attack.event("stop").unwrap());
-    assert!(log_on.id == "strange-log-on" && log_on.at < stop.at);
+    assert!(log_on.id == "office-log-on" && log_on.at < stop.at);
     let unasked = ["early-log-on", "engineer-log-on", "engineer-again"];
     assert_eq!(ids(&attack, &Cast::clean()), unasked, "the twin without an attack");
     assert_eq!(ids(&with("mistake"), &Cast::full()), unasked);

@@ -10,7 +10,7 @@ use clients::{ClientError, ModbusClient};
 use net::{Host, KernelClock, ProbeResult, ProbeStyle};
 use quizzes::task::{ModbusProbe, Probe, ProbeOutcome, Reach};
 use record::{Clock, VirtualTime, with_timeout};
-use scenarios::Cast;
+use scenarios::{Cast, Difficulty};
 use site::{FirewallRule, Site};
 use wire::modbus::{FunctionCode, UnitId};
 
@@ -34,7 +34,10 @@ pub(super) fn probe(site: &str, rules: Vec<FirewallRule>, probes: &[Probe]) -> R
         .iter()
         .find(|(name, _)| *name == site)
         .with_context(|| format!("no ordinary traffic is known for the site {site:?}"))?;
-    let ordered = order(scenario, &WhichRun { seed: 1, blind: false, settings: Vec::new() })?;
+    let ordered = order(
+        scenario,
+        &WhichRun { seed: 1, blind: false, settings: Vec::new(), level: Difficulty::default() },
+    )?;
     let site = Site { firewall: rules, ..Site::clone(&ordered.order.site) };
     let plan = ordered.order.plan;
     on_kernel_thread(|| -> Result<Vec<ProbeOutcome>> {

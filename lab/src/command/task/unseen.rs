@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use quizzes::RecordView;
 use quizzes::task::{JudgedRun, ModbusRun, UnseenRun};
 use record::KeyedStream;
+use scenarios::Difficulty;
 use sensor::RuleSet;
 
 use crate::cli::WhichRun;
@@ -46,7 +47,12 @@ fn made<T>(
 ) -> Result<T> {
     let scratch = tempfile::tempdir().context("no room for a scratch directory")?;
     let out = scratch.path().join("run");
-    let which = WhichRun { seed: chosen.seed, blind: chosen.run.blind, settings: Vec::new() };
+    let which = WhichRun {
+        seed: chosen.seed,
+        blind: chosen.run.blind,
+        settings: Vec::new(),
+        level: Difficulty::default(),
+    };
     let ordered = order(&chosen.run.scenario, &which)?;
     on_kernel_thread(|| -> Result<()> {
         let rules =

@@ -33,7 +33,7 @@ place("end-all").addEventListener("click", () => { if (confirm("End all runs? Th
 place("start").addEventListener("submit", (event) => {
   event.preventDefault();
   const form = fields(event.target);
-  tell("/facilitator/start", { scenario: form.scenario, seed: Number(form.seed), blind: form.blind === "on", language: form.language, shows: form.shows, pace: Number(form.pace), skip: Number(form.skip || 0), paused: form.paused === "on" });
+  tell("/facilitator/start", { scenario: form.scenario, seed: Number(form.seed), blind: form.blind === "on", language: form.language, settings: form.level === "medium" ? {} : { level: form.level }, shows: form.shows || null, pace: Number(form.pace), skip: Number(form.skip || 0), paused: form.paused === "on" });
 });
 place("add-team").addEventListener("submit", async (event) => { event.preventDefault(); if (await tell("/facilitator/team", fields(event.target))) event.target.reset(); });
 place("add-seat").addEventListener("submit", async (event) => {
@@ -88,7 +88,7 @@ function teamColumn(team) {
   const time = (title, content) => element("button", { type: "button", on: { click: () => tell(`/team/${team.id}/time`, content) } }, title);
   const links = ["plant", "network", "analyst", "score"].flatMap((page) => [element("a", { href: `/team/${team.id}/${page}` }, page), " "]);
   const goOn = element("button", { type: "button", on: { click: () => { const at = prompt("From which second of the run? Empty: from where it ended."); if (at !== null) tell("/facilitator/fork", { team: team.id, at: whole(at.trim()) }); } } }, "Go on or fork");
-  const join = element("button", { type: "button", on: { click: () => { const form = fields(place("start")); tell("/facilitator/start", { scenario: form.scenario, seed: Number(form.seed), blind: form.blind === "on", language: form.language, shows: form.shows, pace: Number(form.pace), team: team.id }); } } }, "Start this team");
+  const join = element("button", { type: "button", on: { click: () => { const form = fields(place("start")); tell("/facilitator/start", { scenario: form.scenario, seed: Number(form.seed), blind: form.blind === "on", language: form.language, settings: form.level === "medium" ? {} : { level: form.level }, shows: form.shows || null, pace: Number(form.pace), team: team.id }); } } }, "Start this team");
   const shows = element("select", { "aria-label": `What ${team.name} sees`, on: { change: (event) => tell("/facilitator/shows", { class: team.class, shows: event.target.value, scores_hidden: team.scores_hidden }) } }, ...["findings", "records", "capture"].map((word) => element("option", { selected: word === team.shows }, word)));
   const hide = element("button", { type: "button", on: { click: () => tell("/facilitator/shows", { class: team.class, shows: team.shows, scores_hidden: !team.scores_hidden }) } }, team.scores_hidden ? "Show scores" : "Hide scores");
   const ways = element("button", { type: "button", "aria-expanded": String(waysIn.has(team.id)), on: { click: async () => {

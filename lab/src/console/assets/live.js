@@ -45,7 +45,7 @@ function say(id, text, isBad = false) {
 
 async function showMessages() {
   const messages = await ask(`${base}/messages`).catch(() => []);
-  const shown = messages.slice(-4).map((message) => element("div", { class: message.kind }, message.kind === "message" ? message.text : `${message.kind.toUpperCase()}: ${message.text}`));
+  const shown = messages.slice(-6).map((message) => element("div", { class: message.kind }, message.kind === "message" ? message.text : `${message.kind.toUpperCase()}: ${message.text}`));
   header("messages")?.replaceChildren(...shown);
 }
 
