@@ -160,6 +160,11 @@ pub(crate) enum Command {
         after_help = "Examples:\n  fieldrange incident new\n  fieldrange incident play 7K2M-9XDA-4TP0 --out week-12\n  fieldrange incident score 7K2M-9XDA-4TP0 --calls calls.jsonl --for ann\n  fieldrange incident tell CODE KEY\n\nThe line that `score` prints tells nothing of what happened. A code holds within one version."
     )]
     Incident(IncidentArgs),
+    /// Play a scenario at a table, without a live lab: printed pages for each room, and what each decision leads to.
+    #[command(
+        after_help = "Example:\n  fieldrange tabletop oldsmar --seed 3 --print exercise\n  fieldrange tabletop oldsmar --seed 3 --print exercise --played exercise/sheet.toml\n\nThe pages are HTML without scripts; print them from a browser, A4. What comes of each option is computed by running the\nplant again with its commands: about a minute for a scenario of eight hours. --played reads the sheet that was filled in\nand adds report.html: what the decisions did together, and the score."
+    )]
+    Tabletop(TabletopArgs),
     /// Copy a run without truth, seed, findings and scores, for a trainee.
     #[command(after_help = "Example:\n  fieldrange pack runs/oldsmar-7 --trainee --out exam/oldsmar")]
     Pack(PackArgs),
@@ -478,6 +483,26 @@ pub(crate) struct QuizArgs {
     #[arg(long = "for", value_name = "NAME")]
     pub(crate) whose: Option<String>,
     /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TabletopArgs {
+    /// Scenario that has a tabletop, or the folder of one.
+    pub(crate) scenario: String,
+    #[command(flatten)]
+    pub(crate) which: WhichRun,
+    /// Write the pages into this directory.
+    #[arg(long, value_name = "DIR", required_unless_present = "json")]
+    pub(crate) print: Option<PathBuf>,
+    /// Sheet of a team: what it decided, handed on and wrote down.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) played: Option<PathBuf>,
+    /// Language of the pages.
+    #[arg(long, default_value = "en")]
+    pub(crate) language: String,
+    /// Print what comes of every option, and the score of a sheet, as JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -23,6 +23,7 @@ mod services;
 mod side_by_side;
 mod store;
 mod story;
+mod tabletop;
 mod truth;
 mod twin;
 mod uplinks;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Some(Command::Judge(args)) => command::judge::judge(args),
         Some(Command::Key(args)) => command::key::key(args),
         Some(Command::Blame(args)) => command::blame::blame(args),
+        Some(Command::Tabletop(args)) => command::tabletop::tabletop(args),
         Some(Command::Pack(args)) => command::pack::pack(args),
         Some(Command::Verify(args)) => command::verify::verify(args),
         Some(Command::Replay(args)) => command::replay::replay(args),

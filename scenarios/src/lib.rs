@@ -11,6 +11,7 @@
 //! Reading order: [`span`], [`variable`], [`deed`], [`difficulty`], [`scenario`], `check`, [`texts`], [`plan`], `draw`; then, on the network,
 //! [`chronicle`], `poller`, [`hmi`], `front_end`, `historian`, `maintenance`, [`rfb`], `remote`, `intruder`, and [`mod@stage`],
 //! which puts them together; at the end [`mod@traces`], what was left on hosts and in the office.
+//! [`tabletop`] is the same day without a lab: moves, injects by room, decisions.
 
 mod check;
 pub mod chronicle;
@@ -30,6 +31,7 @@ pub mod scenario;
 mod scene;
 pub mod span;
 pub mod stage;
+pub mod tabletop;
 pub mod texts;
 pub mod traces;
 pub mod variable;
@@ -41,4 +43,5 @@ pub use hmi::{HmiAlarm, HmiView};
 pub use plan::{Cast, Cause, EventKind, Plan, PlannedEvent, PlantFault, Preset};
 pub use scenario::Scenario;
 pub use stage::{Stage, StageError, stage};
+pub use tabletop::Tabletop;
 pub use texts::Texts;

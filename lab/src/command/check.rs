@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use quizzes::task::Work;
 use quizzes::{BotInput, GeneralBank, QuestionSet, RecordView, bands, false_call_weight, play_all};
 use record::{Channel, Finding, Level, Role, TruthStep, Verdict, VirtualTime};
-use scenarios::{Cast, Difficulty, LEVEL, Scenario};
+use scenarios::{Cast, Difficulty, LEVEL, Scenario, Tabletop};
 use serde::Serialize;
 
 use crate::cli::{CheckArgs, WhichRun};
@@ -107,6 +107,9 @@ fn check_bundled() -> Result<()> {
     check_general_bank(&GeneralBank::bundled()?)?;
     check_tasks()?;
     sensor::rules::RuleSet::embedded()?;
+    for name in Tabletop::names() {
+        Tabletop::load(name, "en", &Scenario::named(name)?)?;
+    }
     Ok(())
 }
 
@@ -202,6 +205,12 @@ fn check_files(files: &[std::path::PathBuf]) -> Result<Exit> {
                 // A folder without a separator in its name would be taken for a scenario that comes with the program.
                 println!("{file}: texts: {}", check_languages(&format!("{folder}/"))?);
                 "scenario"
+            }
+            _ if path.file_name().is_some_and(|name| name == "tabletop.toml") => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = format!("{}/", folder.unwrap_or_else(|| Path::new(".")).display());
+                Tabletop::load(&folder, "en", &Scenario::load(&folder)?)?;
+                "tabletop"
             }
             _ if text.lines().any(|line| line.trim() == "[[instrument]]") => {
                 sim::Plant::load(&file, &text, 1)?;

@@ -20,5 +20,6 @@ pub(crate) mod sense;
 pub(crate) mod serve;
 pub(crate) mod shift;
 pub(crate) mod simulate;
+pub(crate) mod tabletop;
 pub(crate) mod task;
 pub(crate) mod verify;

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
-const ASSETS: [(&str, &str, &str); 10] = [
+const ASSETS: [(&str, &str, &str); 11] = [
     ("console.css", "text/css; charset=utf-8", include_str!("assets/console.css")),
     ("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
     ("live.js", JAVASCRIPT, include_str!("assets/live.js")),
@@ -17,6 +17,7 @@ const ASSETS: [(&str, &str, &str); 10] = [
     ("network.js", JAVASCRIPT, include_str!("assets/network.js")),
     ("analyst.js", JAVASCRIPT, include_str!("assets/analyst.js")),
     ("score.js", JAVASCRIPT, include_str!("assets/score.js")),
+    ("tabletop.js", JAVASCRIPT, include_str!("assets/tabletop.js")),
     ("facilitator.js", JAVASCRIPT, include_str!("assets/facilitator.js")),
 ];
 

@@ -58,7 +58,9 @@ fn navigation(seat: &Seat, team: Option<i64>, here: Option<Tab>) -> Markup {
                     a href=(format!("/team/{team}/{path}")) aria-current=[is_here.then_some("page")] { (name) }
                 }
             }
+            @if let Some(team) = team { a href=(format!("/team/{team}/tabletop")) { "Tabletop" } }
             @if seat.role == Role::Facilitator {
+                a href="/facilitator/tabletop" { "Lead a tabletop" }
                 a href="/facilitator" aria-current=[(here.is_none() && team.is_none()).then_some("page")] { "Facilitator" }
             }
             a href="/scoreboard" { "Scoreboard" }

@@ -23,6 +23,7 @@ mod problem;
 mod records;
 mod score;
 mod stream;
+mod tabletop;
 mod team;
 mod ways_in;
 
@@ -51,6 +52,8 @@ pub(crate) struct Console {
     courses: Courses,
     /// One report is made at a time: live labs need the other cores.
     reports: Arc<Semaphore>,
+    /// What comes of the decisions of the tabletop that is on.
+    tables: tabletop::Tables,
 }
 
 type Shared = Arc<Console>;
@@ -74,6 +77,9 @@ fn router(console: Shared) -> Router {
         .route("/logs", get(records::logs))
         .route("/logs/{log}", get(records::rows))
         .route("/frames/{number}", get(frame::frame))
+        .route("/tabletop", get(tabletop::page).post(tabletop::act))
+        .route("/tabletop/lines", get(tabletop::lines))
+        .route("/tabletop/report.html", get(tabletop::after_action))
         .route("/calls", get(analyst::calls).post(analyst::call))
         .route("/span.pcapng", get(download::capture))
         .route("/span.pcap", get(download::live_capture))
@@ -86,6 +92,8 @@ fn router(console: Shared) -> Router {
         .route("/seat", post(facilitator::add_seat))
         .route("/link", post(facilitator::renew_link))
         .route("/all", post(facilitator::all))
+        .route("/tabletop", get(tabletop::lead).post(tabletop::leads))
+        .route("/tabletop/lines", get(tabletop::all_lines))
         .route("/say", post(facilitator::say))
         .route("/inject", post(facilitator::inject))
         .route("/ways-in/{team}", get(ways_in::shown))
@@ -168,6 +176,7 @@ impl Opened {
             guard,
             courses: Courses::default(),
             reports: Arc::new(Semaphore::new(1)),
+            tables: tabletop::Tables::default(),
         }));
         self.runtime.block_on(async move {
             tokio::select! {

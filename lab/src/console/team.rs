@@ -100,8 +100,11 @@ pub(super) async fn home(State(console): State<Shared>, sitting: Sitting) -> Res
         (Role::Analyst, Some(team)) => format!("/team/{team}/analyst"),
         (_, Some(team)) => format!("/team/{team}/plant"),
     };
-    let waits = sitting.0.team.is_some_and(|team| console.exercise.play(team).is_none());
-    if waits {
+    let waits = sitting.0.team.filter(|team| console.exercise.play(*team).is_none());
+    if let Some(team) = waits {
+        if matches!(console.exercise.store().tabletop(), Ok(Some(_))) {
+            return Redirect::to(&format!("/team/{team}/tabletop")).into_response();
+        }
         let content = maud::html! {
             p { "Your seat is ready. The facilitator has not started the exercise for your team yet." }
             p { a href="/" { "Look again" } }

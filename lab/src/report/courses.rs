@@ -23,7 +23,7 @@ use site::FirewallRule;
 use super::talk::{Listener, Talk};
 use super::what_if::{changes_something, writes_to_plant};
 use crate::action::act;
-use crate::assembly::{Assembly, LabError, Watchers};
+use crate::assembly::{Assembly, LabError, StepWatcher, Watchers};
 use crate::kernel_thread::on_kernel_thread;
 use crate::process_table::ProcessColumns;
 use crate::recording::Order;
@@ -95,7 +95,7 @@ pub(crate) struct Course {
     /// Commands of a person that the lab refused, with its reason.
     pub(crate) refused: Vec<(String, String)>,
     /// What happened; limits and consequences, which lie in the plant, are not filled in.
-    pub(super) truth: Vec<TruthStep>,
+    pub(crate) truth: Vec<TruthStep>,
     /// Who talked with whom; empty where no attack was planned.
     pub(super) talk: Talk,
     /// Values of all tags at the end.
@@ -160,6 +160,17 @@ pub(crate) fn run_course(
     hands: &Hands<'_>,
     end: VirtualTime,
 ) -> Result<Course, LabError> {
+    run_watched(order, cast, hands, end, None)
+}
+
+/// The same with somebody who looks on besides.
+pub(crate) fn run_watched(
+    order: &Order,
+    cast: &Cast,
+    hands: &Hands<'_>,
+    end: VirtualTime,
+    watcher: Option<StepWatcher>,
+) -> Result<Course, LabError> {
     let every_ns = (end.as_nanos() / 1_000_000_000).div_ceil(POINTS).max(1) * 1_000_000_000;
     let curves: Rc<RefCell<Curves>> = Rc::default();
     let filled = Rc::clone(&curves);
@@ -174,6 +185,7 @@ pub(crate) fn run_course(
         let columns = columns.get_or_insert_with(|| ProcessColumns::new(&site, plant, controllers));
         *written.borrow_mut() = columns.tags().iter().cloned().zip(columns.values(plant)).collect();
     }));
+    watchers.each_step.extend(watcher);
     let mut assembly = Assembly::new(&order.plan, cast, &order.site, watchers)?;
     let doings: Rc<RefCell<Doings>> = Rc::default();
     let (stage, desk, told) = (assembly.stage.clone(), Rc::clone(&assembly.desk), Rc::clone(&doings));

@@ -37,9 +37,9 @@ use site::Site;
 
 pub(crate) use acting::{ActingResult, play_acting};
 pub(crate) use compare::compare_html;
-pub(crate) use courses::Courses;
-use courses::{Course, Three};
-pub(crate) use page::{body, html};
+use courses::Three;
+pub(crate) use courses::{Course, Courses, Hands, Timed, run_watched};
+pub(crate) use page::{body, html, money, signed};
 pub(crate) use points::{Points, PointsInput, handed, mode_of};
 pub(crate) use timeline::timeline_svg;
 pub(crate) use what_if::Change;

@@ -95,13 +95,13 @@ fn signless(value: f64, digits: usize) -> String {
     if is_zero { text.trim_start_matches('-').to_owned() } else { text.replace('-', "\u{2212}") }
 }
 
-fn signed(value: f64) -> String {
+pub(crate) fn signed(value: f64) -> String {
     let text = signless(value, 1);
     if value > 0.0 && text.chars().any(|c| matches!(c, '1'..='9')) { format!("+{text}") } else { text }
 }
 
 /// Money with its thousands apart.
-fn money(value: f64) -> String {
+pub(crate) fn money(value: f64) -> String {
     let digits = signless(value.round(), 0);
     let (sign, digits) =
         digits.strip_prefix('\u{2212}').map_or(("", digits.as_str()), |rest| ("\u{2212}", rest));

@@ -9,6 +9,7 @@
 mod inject;
 mod run;
 mod seat;
+mod tabletop;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +18,7 @@ use rusqlite::Connection;
 
 pub(crate) use run::{CallRow, ClassRow, MessageRow, RunRow, RunState, Shows};
 pub(crate) use seat::{Role, Seat, TeamRow};
+pub(crate) use tabletop::{TabletopEvent, TabletopRow};
 
 /// Version of the tables; a file of another one is refused, not altered.
 const SCHEMA_VERSION: i64 = 1;

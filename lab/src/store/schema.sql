@@ -70,3 +70,17 @@ CREATE TABLE IF NOT EXISTS inject (
     text TEXT NOT NULL,
     state TEXT NOT NULL DEFAULT 'waits'
 ) STRICT;
+CREATE TABLE IF NOT EXISTS tabletop (
+    id INTEGER PRIMARY KEY,
+    scenario TEXT NOT NULL,
+    seed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS tabletop_event (
+    id INTEGER PRIMARY KEY,
+    tabletop INTEGER NOT NULL REFERENCES tabletop (id),
+    team INTEGER REFERENCES team (id),
+    seat INTEGER NOT NULL REFERENCES seat (id),
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    value TEXT NOT NULL
+) STRICT;

@@ -14,4 +14,5 @@ mod report;
 mod same;
 mod score;
 mod services;
+mod tabletop;
 mod task;

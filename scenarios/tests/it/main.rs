@@ -8,5 +8,6 @@ mod levels;
 mod plans;
 mod run;
 mod staging;
+mod tabletop;
 mod traces;
 mod tshark;
