@@ -45,7 +45,10 @@ type Bundled = (&'static str, &'static str, &'static [(&'static str, &'static st
 const BUNDLED: [Bundled; 1] = [(
     "oldsmar",
     include_str!("../../scenarios/oldsmar/tabletop.toml"),
-    &[("en", include_str!("../../scenarios/oldsmar/texts/tabletop.en.toml"))],
+    &[
+        ("en", include_str!("../../scenarios/oldsmar/texts/tabletop.en.toml")),
+        ("de", include_str!("../../scenarios/oldsmar/texts/tabletop.de.toml")),
+    ],
 )];
 
 /// Where a hand-off can go besides a room: an authority, the public, a supplier.

@@ -290,7 +290,7 @@ furniture! {
 }
 
 /// Languages in which the pages' own words are there.
-const PAGES: [(&str, &str); 1] = [("en", include_str!("page.en.toml"))];
+const PAGES: [(&str, &str); 2] = [("en", include_str!("page.en.toml")), ("de", include_str!("page.de.toml"))];
 
 impl Furniture {
     /// The words in a language.

@@ -55,6 +55,15 @@ fn the_bundled_tabletops_make_sense() {
 }
 
 #[test]
+fn the_day_of_oldsmar_is_told_in_german_too() {
+    let scenario = Scenario::named("oldsmar").unwrap();
+    let tabletop = Tabletop::load("oldsmar", "de", &scenario).unwrap();
+    assert_eq!(tabletop.language(), "de");
+    assert_eq!(tabletop.texts().title, "Elftausendeinhundert");
+    assert!(Tabletop::load("oldsmar", "fr", &scenario).unwrap_err().fix.contains("en, de"));
+}
+
+#[test]
 fn moves_stand_in_the_order_of_the_day() {
     let scenario = Scenario::named("oldsmar").unwrap();
     let tabletop = parse(FILE, TEXTS).unwrap();
