@@ -2,8 +2,8 @@
 
 usage: console.py FIELDRANGE SCREENSHOTS
 Two exercises are played to their debrief: first-shift (the operator takes the setpoint back, the analyst calls it, the
-score explains it) and blind oldsmar. Then the facilitator's page, keys alone, every page's contrast (axe-core), the
-console's log and the origins that were asked.
+score explains it) and blind oldsmar. Then the facilitator's page, a tabletop played by three rooms to its report, keys alone,
+every page's contrast (axe-core), the console's log and the origins that were asked.
 """
 
 import json
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import Error, expect, sync_playwright
 
 fieldrange, shots = sys.argv[1], Path(sys.argv[2])
 shots.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def sit(browser, link: str):
     page.goto(link)
     expect(page.get_by_role("button", name="Take this seat")).to_be_focused()
     page.keyboard.press("Enter")
-    page.wait_for_url(re.compile(r"/(team/\d+/\w+|facilitator)$"))
+    page.wait_for_url(re.compile(r"/(team/\d+/\w+|facilitator|)$"))
     return page
 
 
@@ -255,11 +255,85 @@ def facilitator(browser):
     print("facilitator: two teams, a seat, an inject, a pause that blanks evidence, a stop")
 
 
+def again(page):
+    """Loads a page anew; its own script may be doing so at this moment."""
+    try:
+        page.goto(page.url)
+    except Error:
+        page.wait_for_load_state()
+
+
+def tabletop(browser):
+    """Facilitator, IT room, OT room and management: every move, decision and hand-off, and the after-action report."""
+    console = Console("--empty")
+    lead = sit(browser, console.links["facilitate"])
+    lead.locator("#add-team [name=name]").fill("North")
+    lead.locator("#add-team button").click()
+    expect(lead.locator("#says")).to_contain_text("North")
+    rooms, link = {}, ""
+    for role in ["analyst", "operator", "observer"]:
+        lead.locator("#add-seat [name=name]").fill(f"The {role}")
+        lead.locator("#add-seat [name=role]").select_option(role)
+        lead.locator("#seat-team").select_option(label="North")
+        lead.locator("#add-seat button").click()
+        expect(lead.locator("#new-link code")).not_to_have_text(link)
+        link = lead.locator("#new-link code").inner_text()
+        rooms[role] = sit(browser, link)
+    lead.get_by_role("link", name="Lead a tabletop").click()
+    lead.locator("[name=value][type=number]").fill("3")
+    lead.get_by_role("button", name="Begin anew").click()
+    expect(lead.get_by_role("button", name="Next move")).to_be_enabled(timeout=300_000)
+    for page in rooms.values():
+        # Who waits for a lab is led to the table.
+        page.goto(f"{console.address}/")
+        page.wait_for_url(re.compile(r"/team/\d+/tabletop$"))
+    team = re.search(r"/team/(\d+)/", rooms["analyst"].url)[1]
+    seen = {role: "" for role in rooms}
+    chosen = heard = 0
+    while lead.get_by_role("button", name="Next move").is_enabled():
+        lead.get_by_role("button", name="Next move").click()
+        for role, page in rooms.items():
+            again(page)
+            seen[role] += page.locator("main section").first.inner_text()
+            for subject in page.locator("input[name=kind][value=choice] + input").evaluate_all("all => all.map((one) => one.value)"):
+                options = page.locator(f"form:has(input[value='{subject}']) button:enabled")
+                if options.count():
+                    options.nth(1).click()
+                    chosen += 1
+            verdict = page.locator("button[name=value][value=attack]:enabled")
+            if verdict.count():
+                verdict.first.click()
+        rooms["analyst"].get_by_label("Note for the report").fill("We looked at the firewall's log first.")
+        rooms["analyst"].get_by_role("button", name="Keep").click()
+        again(lead)
+        for name in ["Hear", "Show the rooms what comes of it"]:
+            while lead.get_by_role("button", name=name, exact=True).and_(lead.locator(":enabled")).count():
+                lead.get_by_role("button", name=name, exact=True).and_(lead.locator(":enabled")).first.click()
+                heard += name == "Hear"
+    for role, page in rooms.items():
+        again(page)
+        look(page, f"tabletop-{role}")
+    look(lead, "tabletop-facilitator")
+    assert chosen >= 5 and heard >= 8, (chosen, heard)
+    # What one room knows the other does not.
+    assert seen["analyst"] != seen["operator"] and len(set(seen.values())) == 3
+    refused = rooms["analyst"].evaluate(f"fetch('/team/{team}/tabletop/report.html').then((answer) => answer.status)")
+    assert refused == 409, refused
+    lead.get_by_role("button", name="End and score").click()
+    lead.goto(f"{console.address}/team/{team}/tabletop/report.html")
+    look(lead, "tabletop-report")
+    report = lead.locator("body").inner_text()
+    assert "Nobody acts" in report and "Report and hand-offs (R)" in report and "We looked at the firewall" in report, report[:400]
+    print(f"tabletop: oldsmar with seed 3, {chosen} decisions, {heard} hand-offs, report")
+    console.end(lead, *rooms.values())
+
+
 try:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"])
         first_shift(browser)
         facilitator(browser)
+        tabletop(browser)
         oldsmar(browser)
         browser.close()
 finally:

@@ -120,6 +120,9 @@ pub(crate) fn report(book: &Book<'_>, sheet: &Sheet, outcome: &Outcome) -> Strin
             why: outcome.process.why.clone(),
         }],
     };
+    let place = |id: &str| book.table.tabletop.file().moves.iter().position(|it| it.id.get_ref() == id);
+    let mut notes: Vec<(&String, &String)> = sheet.notes.iter().collect();
+    notes.sort_by_key(|(about, _)| place(about).unwrap_or(usize::MAX));
     let content = html! {
         h1 { (words.after_action_report) ": " (texts.title) }
         p.sub { @if !sheet.team.is_empty() { (words.team) " " (sheet.team) " \u{b7} " } (plan.scenario) ", " (words.seed.replace("{}", &plan.seed.to_string())) }
@@ -153,7 +156,7 @@ pub(crate) fn report(book: &Book<'_>, sheet: &Sheet, outcome: &Outcome) -> Strin
             p.small { (words.how_computed) }
             @if !sheet.notes.is_empty() {
                 h2 { (words.notes) }
-                dl { @for (about, note) in &sheet.notes { dt { (texts.moves.get(about).map_or(about.as_str(), |text| &text.title)) } dd { (note) } } }
+                dl { @for (about, note) in notes { dt { (texts.moves.get(about).map_or(about.as_str(), |text| &text.title)) } dd { (note) } } }
             }
         }
         section.page {
